@@ -1,0 +1,1 @@
+"""The machinery behind the checks of FlowForge Labs."""
