@@ -1,1 +1,144 @@
-def main() -> None: ...
+"""`lab …`: what students and instructors type."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import click
+import typer
+from rich.console import Console
+
+from labkit.errors import LabError, UsageError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The repository that this labkit belongs to."""
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="FlowForge Labs. Exit status: 0 all passed, 1 a check failed, 3 the grader failed, 4 wrong usage.",
+)
+
+ProjectOption = Annotated[Path, typer.Option("--project", metavar="DIR", help="The project's folder.")]
+PostgresOption = Annotated[
+    str, typer.Option("--postgres", metavar="WHICH", help="auto, embedded, docker, url, or a postgresql:// URL.")
+]
+
+
+def main() -> None:
+    """The entry point: runs the command and turns every foreseeable problem into a sentence and a status."""
+    try:
+        status = app(standalone_mode=False)
+    except LabError as error:
+        _say(str(error))
+        status = error.exit_status
+    except click.exceptions.NoArgsIsHelpError as error:
+        print(error.format_message(), file=sys.stderr)  # noqa: T201
+        status = UsageError.exit_status
+    except click.ClickException as error:
+        _say(f"{error.format_message()}\nSee: lab --help")
+        status = UsageError.exit_status
+    except (KeyboardInterrupt, click.Abort):
+        _say("Stopped.")
+        status = 130
+    sys.exit(status or 0)
+
+
+def _say(text: str) -> None:
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"lab: {text}")
+
+
+@app.command()
+def check(
+    lab: Annotated[str | None, typer.Argument(help="A lab's number; all labs if left out.")] = None,
+    k: Annotated[str | None, typer.Option("-k", metavar="NAME", help="Only the checks with that name.")] = None,
+    project: ProjectOption = Path("project"),
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="Write the report there as JSON.")
+    ] = None,
+    postgres: PostgresOption = "auto",
+    verbose: Annotated[
+        int, typer.Option("-v", "--verbose", count=True, help="A line for every check; -vv for tracebacks.")
+    ] = 0,
+    processes: Annotated[
+        int, typer.Option("-n", metavar="N", min=0, help="Run the checks in N processes side by side.")
+    ] = 0,
+) -> int:
+    """Run the checks of a lab, or of all labs, with feedback that teaches."""
+    import pytest
+
+    arguments = [str(_folder(lab)), f"--rootdir={ROOT}", "--project", str(project.absolute())]
+    arguments += ["--postgres", postgres]
+    arguments += ["-k", k] if k else ["--graded"]
+    arguments += ["--report", str(report.absolute())] if report else []
+    arguments += [f"-{'v' * verbose}"] if verbose else []
+    arguments += ["-n", str(processes)] if processes else []
+    return int(pytest.main(["-c", str(ROOT / "pyproject.toml"), *arguments]))
+
+
+def _folder(lab: str | None) -> Path:
+    checks = ROOT / "checks"
+    if lab is None:
+        return checks
+    name = f"lab{int(lab):02}" if lab.isascii() and lab.isdigit() else lab
+    there = sorted(path.name for path in checks.glob("lab[0-9][0-9]"))
+    if name not in there:
+        raise UsageError(f"There are no checks for lab {lab}.", f"There are: {', '.join(there)}")
+    return checks / name
+
+
+@app.command()
+def up(project: ProjectOption = Path("project"), postgres: PostgresOption = "auto") -> int:
+    """Run the whole stack: database, migrations, API and worker, in one log. Ctrl-C stops it all."""
+    from labkit import stack
+
+    return stack.up(project.absolute(), postgres)
+
+
+@app.command()
+def down() -> int:
+    """Stop the PostgreSQL that the checks keep running between runs."""
+    from labkit import postgres
+
+    _say("PostgreSQL stopped." if postgres.stop_shared() else "No PostgreSQL of ours was running.")
+    return 0
+
+
+@app.command()
+def starter(destination: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")]) -> int:
+    """Make the repository that students get: no reference, no specimens, no history."""
+    from labkit import starter as making
+
+    made = making.make(ROOT, destination)
+    _say(f"{made} files in {destination}. Next: cd {destination} && make check")
+    return 0
+
+
+@app.command()
+def prove(
+    names: Annotated[
+        list[str] | None, typer.Argument(metavar="[SPECIMEN]...", help="Only these; all if left out.")
+    ] = None,
+    processes: Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many side by side.")] = 2,
+) -> int:
+    """Prove that the checks are right: every wrong specimen fails just where it should, every right one passes."""
+    from labkit.proof import prove as proving
+
+    return proving.run(ROOT, names or [], processes)
+
+
+@app.command()
+def report(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A report that lab check --report wrote.")],
+    form: Annotated[str, typer.Option("--as", metavar="FORM", help="terminal or markdown.")] = "terminal",
+) -> int:
+    """Show a stored report in another form, on standard output."""
+    from labkit import exports
+    from labkit import report as reports
+
+    typer.echo(exports.export(reports.read(file), form, reports.load_course(ROOT)), nl=False)
+    return 0

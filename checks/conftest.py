@@ -1,0 +1,128 @@
+"""What the checks of all labs start from: the project, a database, running services, and a client."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from labkit import contract, evidence, postgres, project, services, survey
+from labkit.contract import Contract, Violation
+from labkit.evidence import Blocked, CheckFailed
+from labkit.http import Client, identity
+from labkit.postgres import Database, Server
+from labkit.project import Project, ProjectError
+from labkit.services import Service
+
+STARTS = "lab01.service.starts"
+"""The check that fails, once for all, when the API does not come up."""
+
+
+@pytest.fixture(scope="session")
+def the_contract() -> Contract:
+    """openapi.yaml."""
+    return contract.load()
+
+
+@pytest.fixture(scope="session")
+def the_project(pytestconfig: pytest.Config) -> Project:
+    """The project under check; ProjectError if its Procfile cannot be read."""
+    return project.load(Path(pytestconfig.invocation_params.dir, pytestconfig.option.project))
+
+
+@pytest.fixture(scope="session")
+def server(pytestconfig: pytest.Config) -> Iterator[Server]:
+    """A PostgreSQL server."""
+    server = postgres.open_server(pytestconfig.option.postgres)
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def migrated(server: Server, the_project: Project) -> Iterator[Database]:
+    """A database in the newest revision, to be cloned; empty if the project has no migrations yet."""
+    with server.database("template") as database:
+        if the_project.has("migrate"):
+            ended = services.run(the_project, "migrate", {"DATABASE_URL": database.url}, within=30)
+            if ended.exit_code != 0:
+                raise ProjectError(
+                    "`migrate` to exit with 0 on an empty database",
+                    f"it exited with {ended.exit_code}:\n" + "\n".join(ended.log()),
+                )
+        yield database
+
+
+@dataclass(frozen=True)
+class Stack:
+    """An API on a database of its own."""
+
+    service: Service
+    database: Database
+    client: Client
+    surveyed: tuple[Violation, ...]
+    """Every answer that strays from the contract on an ordinary walk through it."""
+
+
+@pytest.fixture(scope="session")
+def new_stack(
+    server: Server, the_project: Project, migrated: Database, the_contract: Contract
+) -> Iterator[Callable[..., Stack]]:
+    """Starts an API: `new_stack(database=None, surveyed=None, **settings)`; ProjectError if it does not start.
+
+    Without a database it gets a fresh one; without a survey it makes one. Ended when the run ends.
+    """
+    started: list[Stack] = []
+    databases: list[Database] = []
+
+    def new(
+        database: Database | None = None, surveyed: tuple[Violation, ...] | None = None, **settings: str
+    ) -> Stack:
+        if database is None:
+            database = server.create_database("api", template=migrated.name)
+            databases.append(database)
+        service = services.start_api(the_project, {"DATABASE_URL": database.url, **settings})
+        if surveyed is None:
+            surveyed = survey.walk(Client(service.url, the_contract))
+        client = Client(service.url, the_contract, known={identity(v) for v in surveyed})
+        stack = Stack(service, database, client, surveyed)
+        started.append(stack)
+        return stack
+
+    yield new
+    for stack in started:
+        stack.service.kill()
+    for database in databases:
+        server.drop_database(database)
+
+
+@pytest.fixture(scope="session")
+def shared_stack(request: pytest.FixtureRequest) -> Stack | ProjectError:
+    """The API that most checks share, or why it did not start."""
+    with evidence.recording(evidence.Journal()):
+        try:
+            new: Callable[..., Stack] = request.getfixturevalue("new_stack")
+            return new()
+        except ProjectError as error:
+            return error
+
+
+@pytest.fixture
+def stack(shared_stack: Stack | ProjectError) -> Stack:
+    """The shared API; blocks the check if it does not start, fails it if it has died since."""
+    if isinstance(shared_stack, ProjectError):
+        raise Blocked(STARTS, CheckFailed(shared_stack.expected, shared_stack.saw))
+    return watched(shared_stack)
+
+
+@pytest.fixture
+def api(stack: Stack) -> Client:
+    """A client of the shared API."""
+    return stack.client
+
+
+def watched(stack: Stack) -> Stack:
+    """Show what the stack's service prints from now on, should the running check fail."""
+    evidence.journal().logs.append(stack.service.tail())
+    return stack

@@ -1,0 +1,123 @@
+"""PUT /tasks/{id}: the task becomes what the client says, and nothing else does."""
+
+from labkit import tasks
+from labkit.checks import check
+from labkit.deadlines import wait_until
+from labkit.evidence import expect
+
+HANDOUT = "lab-01-rest-api.md#replacing"
+NEW = {
+    "title": "Rewritten",
+    "description": "from top to bottom",
+    "priority": 42,
+    "type": "echo",
+    "payload": {"again": True},
+}
+
+
+@check(points=0.5, read=HANDOUT)
+def test_answers_200(api):
+    """`PUT /tasks/{id}` answers 200 with the task as it is now.
+
+    What should a client not have to do after it has replaced something?
+    """
+    task = tasks.create(api, "Rewrite me", payload={"old": 1})
+    answer = api.put(f"/tasks/{task['id']}", json=NEW).expect(200).task
+    for name, value in NEW.items():
+        expect(answer.get(name) == value, f"`{name}` to be {value!r}", repr(answer.get(name)))
+
+
+@check(points=0.5, read=HANDOUT)
+def test_is_there_afterwards(api):
+    """What PUT answered is what a later GET reads.
+
+    Is your answer proof that the change was kept, or only that it was understood?
+    """
+    task = tasks.create(api, "Rewrite me")
+    answer = api.put(f"/tasks/{task['id']}", json=NEW).expect(200).task
+    after = tasks.read(api, task)
+    wrong = [name for name in NEW if after.get(name) != answer.get(name)]
+    expect(not wrong, "GET to read what PUT answered", f"other values of {', '.join(wrong)}: {after}")
+
+
+@check(points=0.5, read=HANDOUT)
+def test_resets_what_is_left_out(api):
+    """A field that is left out goes back to its default: PUT replaces, it does not patch.
+
+    Which two verbs of HTTP change a thing, and what does each promise about the fields that you don't send?
+    """
+    task = tasks.create(api, **NEW)
+    api.put(f"/tasks/{task['id']}", json={"title": "Only a title"}).expect(200)
+    after = tasks.read(api, task)
+    for name, value in {"description": "", "priority": 0, "type": "noop", "payload": {}}.items():
+        expect(after.get(name) == value, f"`{name}` to be {value!r} again", repr(after.get(name)))
+
+
+@check(points=0.5, read=HANDOUT)
+def test_leaves_the_servers_fields(api):
+    """Id, status, attempts, creation time, request id and the outcome stay as they were.
+
+    Which parts of a task are not the client's to rewrite?
+    """
+    task = tasks.create(api, "Rewrite me")
+    answer = api.put(f"/tasks/{task['id']}", json=NEW).expect(200).task
+    for name in ("id", "status", "attempts", "created_at", "request_id", "result", "error", "assigned_worker"):
+        expect(
+            answer.get(name) == task.get(name), f"`{name}` still {task.get(name)!r}", repr(answer.get(name))
+        )
+
+
+@check(points=0.5, read=HANDOUT)
+def test_touches_that_task_alone(api):
+    """Replacing one task changes no other.
+
+    Which part of your code says which task is meant, and what if it were missing?
+    """
+    before, task, after = (tasks.create(api, f"neighbour {n}") for n in range(3))
+    api.put(f"/tasks/{task['id']}", json=NEW).expect(200)
+    for neighbour in (before, after):
+        now = tasks.read(api, neighbour)
+        expect(now == neighbour, f"the neighbour as it was: {neighbour}", now)
+
+
+@check(points=0.25, read=HANDOUT)
+def test_moves_updated_at(api):
+    """`updated_at` moves to a later time, `created_at` stays.
+
+    How does a client that polls find out that something has changed?
+    """
+    task = tasks.create(api, "Rewrite me")
+
+    def moved():
+        answer = api.put(f"/tasks/{task['id']}", json=NEW).expect(200).task
+        return answer if str(answer.get("updated_at")) > str(task.get("updated_at")) else None
+
+    later = wait_until(moved, within=1.2, every=0.2)
+    expect(bool(later), f"`updated_at` later than {task.get('updated_at')}", "the same time, or an earlier one")
+
+
+@check(points=0.25, read=HANDOUT)
+def test_can_be_repeated(api):
+    """The same PUT twice leaves the same task; only `updated_at` may differ.
+
+    The answer got lost, and the client sends its request again. What has happened twice?
+    """
+    task = tasks.create(api, "Rewrite me")
+    path = f"/tasks/{task['id']}"
+    total = api.get("/tasks?limit=1").expect(200).meta.get("total")
+    first = api.put(path, json=NEW).expect(200).task
+    second = api.put(path, json=NEW).expect(200).task
+    differing = [name for name in first if name != "updated_at" and first[name] != second.get(name)]
+    expect(not differing, "nothing but `updated_at` to differ", f"{', '.join(differing)} differ")
+    after = api.get("/tasks?limit=1").expect(200).meta.get("total")
+    expect(after == total, f"{total} tasks, as before", f"{after} tasks")
+
+
+@check(points=0.5, read=HANDOUT)
+def test_unknown_id_is_404(api):
+    """Replacing a task that does not exist answers 404 and creates nothing.
+
+    Who gives a new task its id?
+    """
+    api.put(f"/tasks/{tasks.NOBODY}", json=NEW).expect_error(404, "not_found")
+    api.get(f"/tasks/{tasks.NOBODY}").expect_error(404, "not_found")

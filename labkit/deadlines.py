@@ -1,0 +1,43 @@
+"""Waiting without sleeping and hoping: poll with a deadline that knows how fast this machine is."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import TypeVar
+
+T = TypeVar("T")
+
+_FAST_LOOP_S = 0.006
+"""What `_loop` takes on the machine that the deadlines were measured on, idle."""
+
+
+def _loop() -> float:
+    started = time.perf_counter()
+    total = 0
+    for number in range(200_000):
+        total += number & 7
+    return time.perf_counter() - started
+
+
+@cache
+def slowness() -> float:
+    """How much slower than the reference machine this one is right now: 1.0 to 10.0, measured once."""
+    return min(max(min(_loop() for _ in range(3)) / _FAST_LOOP_S, 1.0), 10.0)
+
+
+def scaled(seconds: float) -> float:
+    """A deadline of `seconds` on the reference machine, for this machine."""
+    return seconds * slowness()
+
+
+def wait_until(probe: Callable[[], T], within: float, every: float = 0.01) -> T | None:
+    """Call `probe` until it returns something true; None when `within` seconds (scaled) have passed."""
+    deadline = time.monotonic() + scaled(within)
+    while True:
+        if result := probe():
+            return result
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(every)

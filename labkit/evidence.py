@@ -1,0 +1,118 @@
+"""What happened during one check: what we did, what came back, and why it was not what we wanted.
+
+The client, the services and the probes write into the journal of the check that runs at the moment;
+the plugin opens a new one for every check and turns it into the verdict's evidence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import NoReturn
+
+from labkit.contract import Violation
+
+
+class CheckFailed(AssertionError):
+    """The project does not do what the check asks.
+
+    `expected` and `saw` are short texts for the student; `saw` may hold several lines.
+    """
+
+    def __init__(self, expected: str, saw: object) -> None:
+        self.expected = expected
+        self.saw = str(saw)
+        super().__init__(f"expected {expected}\nsaw {self.saw}")
+
+
+class Blocked(Exception):
+    """The check cannot say anything before another one passes.
+
+    `by` is that check's id, `cause` what stood in the way, as that check would report it.
+    """
+
+    def __init__(self, by: str, cause: CheckFailed) -> None:
+        self.by = by
+        self.cause = cause
+        super().__init__(f"blocked by {by}: {cause}")
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that the check did, in one line. `kind` groups actions that differ only in their data."""
+
+    text: str
+    kind: str
+    curl: str | None = None
+
+
+@dataclass
+class Journal:
+    """The record of one check, oldest entry first."""
+
+    actions: list[Action] = field(default_factory=list)
+    violations: list[Violation] = field(default_factory=list)
+    logs: list[Callable[[], list[str]]] = field(default_factory=list)
+
+    def did(self, most: int = 3) -> str:
+        """The last `most` actions, a line each; runs of the same kind are counted, not listed."""
+        lines: list[tuple[str, Action, int]] = []
+        for action in self.actions:
+            if lines and lines[-1][0] == action.kind:
+                lines[-1] = (action.kind, action, lines[-1][2] + 1)
+            else:
+                lines.append((action.kind, action, 1))
+        shown = [a.text if count == 1 else f"{a.text} (the last of {count})" for _, a, count in lines[-most:]]
+        if len(lines) > most:
+            shown[0] = f"… {shown[0]}"
+        return "\n".join(shown)
+
+    def log(self) -> list[str]:
+        """The last lines of the services that this check watches."""
+        return [line for tail in self.logs for line in tail()]
+
+    def curls(self, most: int = 2) -> list[str]:
+        """The last `most` HTTP requests as curl lines, oldest first."""
+        return [action.curl for action in self.actions if action.curl][-most:]
+
+
+_current = Journal()
+
+
+def journal() -> Journal:
+    """The journal of the check that runs now (a spare one outside of checks)."""
+    return _current
+
+
+@contextmanager
+def recording(into: Journal) -> Iterator[Journal]:
+    """Everything that happens inside is written into `into`, whichever thread does it."""
+    global _current
+    before, _current = _current, into
+    try:
+        yield into
+    finally:
+        _current = before
+
+
+def did(text: str, *, kind: str | None = None, curl: str | None = None) -> None:
+    """Record that the check did `text` (past tense not needed: «send SIGTERM to api»)."""
+    _current.actions.append(Action(text, kind or text, curl))
+
+
+def expect(holds: bool, expected: str, saw: object) -> None:
+    """Fail the check unless `holds`; `expected` completes the sentence «we expected …»."""
+    if not holds:
+        raise CheckFailed(expected, saw)
+
+
+def fail(expected: str, saw: object) -> NoReturn:
+    """Fail the check."""
+    raise CheckFailed(expected, saw)
+
+
+def shorten(text: str, most: int = 300) -> str:
+    """`text` in one line of at most `most` characters, with control characters made visible."""
+    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text.replace("\n", "\\n"))
+    return shown if len(shown) <= most else f"{shown[: most - 30]} … ({len(text):,} characters)"

@@ -1,0 +1,184 @@
+"""The report: made once, stored as JSON (schema 1), exported many times."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from labkit.checks import Outcome
+from labkit.errors import LabError, UsageError
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How one check ended and what the student is told. Durations in seconds.
+
+    `blocked_by` is the id of the check that must pass first; `log` and `curl` are the last lines and requests.
+    """
+
+    id: str
+    title: str
+    outcome: Outcome
+    score: float
+    max_score: float
+    duration_s: float
+    did: str
+    expected: str
+    saw: str
+    ask: str
+    read: str
+    again: str
+    blocked_by: str | None = None
+    curl: tuple[str, ...] = ()
+    log: tuple[str, ...] = ()
+
+    @property
+    def lab(self) -> str:
+        return self.id.split(".")[0]
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A lab's verdicts. `score` and `max_score` are in the course's points."""
+
+    id: str
+    title: str
+    score: float
+    max_score: float
+    checks: tuple[Verdict, ...]
+
+
+@dataclass(frozen=True)
+class Report:
+    """The outcome of one run. `started_at` is RFC 3339 in UTC."""
+
+    course: str
+    project: str
+    seed: int
+    started_at: str
+    duration_s: float
+    score: float
+    max_score: float
+    labs: tuple[Lab, ...]
+    schema: int = SCHEMA
+
+    def verdicts(self, outcome: Outcome | None = None) -> list[Verdict]:
+        """All verdicts, or those with that outcome, in the order of the labs."""
+        return [v for lab in self.labs for v in lab.checks if outcome is None or v.outcome == outcome]
+
+
+@dataclass(frozen=True)
+class Course:
+    """The course's name and its labs' titles, by id, in order."""
+
+    name: str
+    titles: Mapping[str, str] = field(default_factory=dict)
+    points: Mapping[str, float] = field(default_factory=dict)
+    handouts: Mapping[str, str] = field(default_factory=dict)
+
+
+def load_course(root: Path) -> Course:
+    """labs/course.toml under the repository's root; LabError if it is missing or broken."""
+    path = root / "labs" / "course.toml"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        labs = table["labs"]
+        return Course(
+            name=table["name"],
+            titles={lab["id"]: lab["title"] for lab in labs},
+            points={lab["id"]: float(lab["points"]) for lab in labs},
+            handouts={lab["id"]: lab["handout"] for lab in labs},
+        )
+    except FileNotFoundError:
+        return Course(name="unnamed")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabError(
+            f"{path} cannot be read: {error!r}.", "Restore it: git checkout labs/course.toml"
+        ) from None
+
+
+def compose(
+    verdicts: Iterable[Verdict], course: Course, *, project: str, seed: int, started_at: str, duration_s: float
+) -> Report:
+    """Put verdicts together, sorted by lab and then in the order given."""
+    by_lab: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_lab.setdefault(verdict.lab, []).append(verdict)
+    labs = tuple(
+        Lab(
+            id=lab,
+            title=course.titles.get(lab, lab),
+            score=_sum(v.score for v in of_lab),
+            max_score=_sum(v.max_score for v in of_lab),
+            checks=tuple(of_lab),
+        )
+        for lab, of_lab in sorted(by_lab.items())
+    )
+    return Report(
+        course=course.name,
+        project=project,
+        seed=seed,
+        started_at=started_at,
+        duration_s=round(duration_s, 2),
+        score=_sum(lab.score for lab in labs),
+        max_score=_sum(lab.max_score for lab in labs),
+        labs=labs,
+    )
+
+
+def _sum(points: Iterable[float]) -> float:
+    return round(sum(points), 4)
+
+
+def save(report: Report, path: Path) -> None:
+    """Write the report as JSON, whole or not at all; LabError if that is not possible."""
+    fields = asdict(report)
+    text = json.dumps({"schema": fields.pop("schema"), **fields}, indent=1, ensure_ascii=False) + "\n"
+    draft = path.with_name(f".{path.name}.new")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        raise LabError(
+            f"The report could not be written to {path}: {error.strerror}.", "Name another file: --report FILE"
+        ) from None
+
+
+def read(path: Path) -> Report:
+    """A stored report; UsageError if the file is not one."""
+    try:
+        table = json.loads(path.read_text(encoding="utf-8"))
+        if table["schema"] != SCHEMA:
+            raise ValueError(f"schema {table['schema']}, this version reads {SCHEMA}")
+        return report_from(table)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(
+            f"{path} is not a report: {error}.", "Make one with: lab check --report FILE"
+        ) from None
+
+
+def report_from(table: Mapping[str, Any]) -> Report:
+    """A report from its JSON form."""
+    labs = tuple(
+        Lab(**{**lab, "checks": tuple(verdict_from(v) for v in lab["checks"])}) for lab in table["labs"]
+    )
+    return Report(**{**table, "labs": labs})
+
+
+def verdict_from(table: Mapping[str, Any]) -> Verdict:
+    """A verdict from its JSON form."""
+    return Verdict(
+        **{
+            **table,
+            "outcome": Outcome(table["outcome"]),
+            "curl": tuple(table.get("curl", ())),
+            "log": tuple(table.get("log", ())),
+        }
+    )

@@ -1,0 +1,292 @@
+"""A project's processes under control: start, watch, signal, stop, and read what they print."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO
+
+import psutil
+
+from labkit import evidence, guard
+from labkit.deadlines import scaled, wait_until
+from labkit.project import Project, ProjectError, environment
+
+_LINES_KEPT = 20_000
+_LINE_LENGTH_KEPT = 16_384
+START_S = 10.0
+"""How long an API may take until it listens (scaled to the machine)."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that a process printed; `stream` is "stdout" or "stderr"."""
+
+    stream: str
+    text: str
+
+
+@dataclass
+class Service:
+    """A started process of the project. All times in seconds."""
+
+    name: str
+    process: subprocess.Popen[bytes]
+    settings: Mapping[str, str]
+    lines: deque[Line] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
+    started: float = field(default_factory=time.monotonic)
+    on_line: Callable[[Line], None] | None = None
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def url(self) -> str:
+        """Where the API listens, without a slash at the end."""
+        return f"http://{self.settings['API_HOST']}:{self.settings['API_PORT']}"
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs; negative: the number of the signal that ended it."""
+        return self.process.poll()
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal to the process itself (not to its children), as a supervisor does."""
+        evidence.did(f"send {number.name} to {self.name}")
+        if self.exit_code is None:
+            self.process.send_signal(number)
+
+    def wait(self, within: float) -> int | None:
+        """The exit code, or None if it still runs after `within` seconds (scaled)."""
+        try:
+            code = self.process.wait(scaled(within))
+        except subprocess.TimeoutExpired:
+            return None
+        self._join()
+        return code
+
+    @property
+    def printed(self) -> int:
+        """How many lines it has printed so far."""
+        return self._count
+
+    def log(self, most: int = 5) -> list[str]:
+        """The last lines that it printed, newest last."""
+        return [line.text for line in list(self.lines)[-most:]]
+
+    def tail(self, most: int = 3) -> Callable[[], list[str]]:
+        """A function that gives the last lines printed since this call."""
+        before = self.printed
+
+        def lines() -> list[str]:
+            new = min(self.printed - before, most)
+            return self.log(new) if new else []
+
+        return lines
+
+    def kill(self) -> None:
+        """End it and everything that it started, at once."""
+        family = _family(self.pid)
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+        for member in family:
+            with contextlib.suppress(psutil.Error):
+                member.kill()
+        self.process.wait()
+        guard.forget(self.pid)
+        self._join()
+
+    def _join(self) -> None:
+        for thread in self._readers:
+            thread.join(timeout=1)
+
+    def _drain(self, pipe: IO[bytes], stream: str) -> None:
+        with pipe:
+            while chunk := pipe.readline(_LINE_LENGTH_KEPT):
+                line = Line(stream, chunk.decode("utf-8", "replace").rstrip("\r\n"))
+                self.lines.append(line)
+                self._count += 1
+                if self.on_line:
+                    self.on_line(line)
+
+    _readers: list[threading.Thread] = field(default_factory=list)
+    _count: int = 0
+
+
+def start(
+    project: Project,
+    process_type: str,
+    settings: Mapping[str, str],
+    on_line: Callable[[Line], None] | None = None,
+) -> Service:
+    """Start a process of the project; ProjectError if its command cannot be run at all.
+
+    `on_line` is called, in a thread of its own for each stream, with every line that it prints.
+    """
+    command = project.command(process_type)
+    try:
+        process = subprocess.Popen(
+            command,
+            cwd=project.folder,
+            env=environment(settings),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError:
+        raise ProjectError(
+            f"a command for `{process_type}` that can be run",
+            f"{command[0]!r}: there is no such program (Procfile: {' '.join(command)})",
+        ) from None
+    except PermissionError:
+        raise ProjectError(
+            f"a command for `{process_type}` that can be run",
+            f"{command[0]!r} is not executable (Procfile: {' '.join(command)})",
+        ) from None
+    except OSError as error:
+        raise ProjectError(
+            f"a command for `{process_type}` that can be run", f"{command[0]!r}: {error.strerror}"
+        ) from None
+    guard.watch(process.pid)
+    service = Service(process_type, process, dict(settings), on_line=on_line)
+    for stream, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
+        assert pipe is not None
+        reader = threading.Thread(target=service._drain, args=(pipe, stream), daemon=True)
+        reader.start()
+        service._readers.append(reader)
+    return service
+
+
+@contextmanager
+def running(project: Project, process_type: str, settings: Mapping[str, str]) -> Iterator[Service]:
+    """A process of the project for the length of the block; killed with all its children after it."""
+    service = start(project, process_type, settings)
+    try:
+        yield service
+    finally:
+        service.kill()
+
+
+def run(project: Project, process_type: str, settings: Mapping[str, str], within: float) -> Service:
+    """Run a process of the project to its end and return it; ProjectError if that takes too long."""
+    with running(project, process_type, settings) as service:
+        if service.wait(within) is None:
+            raise ProjectError(
+                f"`{process_type}` to end within {scaled(within):.0f} s", _with_log("it still runs", service)
+            )
+        return service
+
+
+def start_api(project: Project, settings: Mapping[str, str]) -> Service:
+    """Start the project's API on a free port and wait until it accepts connections.
+
+    `settings` are the contract's variables without API_HOST and API_PORT, which are chosen here.
+    ProjectError, with the last lines of its log, if it exits or does not listen in time.
+    """
+    for attempt in range(3):
+        port = free_port()
+        service = start(project, "api", {"API_HOST": "127.0.0.1", "API_PORT": str(port), **settings})
+        try:
+            _wait_until_it_listens(service, port)
+        except _PortTaken:
+            service.kill()
+            if attempt == 2:
+                raise
+        except BaseException:
+            service.kill()
+            raise
+        else:
+            return service
+    raise AssertionError("unreachable")
+
+
+class _PortTaken(ProjectError):
+    """Somebody else took the port between our choice and the start."""
+
+
+def _wait_until_it_listens(service: Service, port: int) -> None:
+    def answer() -> bool:
+        return service.exit_code is not None or accepts_connections(port)
+
+    wait_until(answer, within=START_S)
+    if (code := service.exit_code) is not None:
+        service._join()
+        taken = _PortTaken if accepts_connections(port) else ProjectError
+        raise taken(
+            f"`api` to keep running and listen on API_PORT ({port})",
+            _with_log(f"it {_ended(code)} {time.monotonic() - service.started:.1f} s after the start", service),
+        )
+    if accepts_connections(port):
+        return
+    others = _listening_ports(service.pid) - {port}
+    saw = (
+        f"it listens on port {', '.join(map(str, sorted(others)))} instead"
+        if others
+        else "it runs, but listens nowhere"
+    )
+    raise ProjectError(
+        f"`api` to listen on API_HOST:API_PORT (127.0.0.1:{port}) within {scaled(START_S):.0f} s",
+        _with_log(saw, service),
+    )
+
+
+def _ended(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"exited with status {code}"
+
+
+def _with_log(text: str, service: Service, most: int = 6) -> str:
+    lines = [evidence.shorten(line, 200) for line in service.log(most)]
+    if not lines:
+        return f"{text}; it printed nothing"
+    return "\n".join([f"{text}; its last lines:", *(f"  {line}" for line in lines)])
+
+
+def accepts_connections(port: int) -> bool:
+    """Whether something on 127.0.0.1 accepts TCP connections on that port."""
+    with socket.socket() as probe:
+        probe.settimeout(1.0)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """A TCP port on 127.0.0.1 that nobody uses, outside the range that outgoing connections draw from."""
+    numbers = random.SystemRandom()
+    while True:
+        port = numbers.randrange(20_000, 32_000)
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+def _family(pid: int) -> list[psutil.Process]:
+    try:
+        return psutil.Process(pid).children(recursive=True)
+    except psutil.Error:
+        return []
+
+
+def _listening_ports(pid: int) -> set[int]:
+    ports: set[int] = set()
+    with contextlib.suppress(psutil.Error):
+        for member in [psutil.Process(pid), *_family(pid)]:
+            for connection in member.net_connections("tcp"):
+                if connection.status == psutil.CONN_LISTEN:
+                    ports.add(connection.laddr.port)
+    return ports

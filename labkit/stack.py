@@ -1,0 +1,151 @@
+"""The whole stack of a project for the one who builds it: database, migrations, API, worker, one log."""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import psutil
+from rich.console import Console
+from rich.text import Text
+
+from labkit import postgres, project, services
+from labkit.errors import LabError, UsageError
+from labkit.project import Project, ProjectError
+from labkit.services import Line, Service
+
+_COLOURS = {"api": "cyan", "worker": "magenta", "migrate": "blue", "lab": "green"}
+_GRACE_S = 12.0
+"""How long a process has to end after SIGTERM; a little more than the default SHUTDOWN_TIMEOUT."""
+
+
+def up(folder: Path, choice: str) -> int:
+    """Run the stack until Ctrl-C (status 0) or until one of its processes ends by itself (status 1)."""
+    out = _Log()
+    try:
+        with _interrupts() as interrupted, ExitStack() as stack:
+            the_project = project.load(folder)
+            settings = {**os.environ, "DATABASE_URL": _database(stack, choice)}
+            settings.setdefault("API_HOST", "127.0.0.1")
+            port = settings.setdefault("API_PORT", "8080")
+            _require_free(port)
+            if the_project.has("migrate"):
+                _migrate(the_project, settings, out)
+            running = [
+                _start(stack, the_project, name, settings, out)
+                for name in ("api", "worker")
+                if name == "api" or the_project.has(name)
+            ]
+            out.say(f"API     http://{settings['API_HOST']}:{port}")
+            out.say(f"psql    {settings['DATABASE_URL']}")
+            out.say("Ctrl-C stops it all.")
+            return _watch(running, interrupted, out)
+    except ProjectError as error:
+        raise LabError(f"The project cannot be started: expected {error.expected}.\nSaw: {error.saw}") from None
+    finally:
+        out.flush()
+
+
+def _database(stack: ExitStack, choice: str) -> str:
+    if url := os.environ.get("DATABASE_URL"):
+        return url
+    server = postgres.open_server(choice)
+    stack.callback(server.close)
+    return server.keep_database("flowforge").url
+
+
+def _require_free(port: str) -> None:
+    if not port.isdigit() or not services.accepts_connections(int(port)):
+        return
+    raise UsageError(
+        f"Port {port} is in use{_by(int(port))}.", "Stop that, or choose another port: API_PORT=8081 lab up"
+    )
+
+
+def _by(port: int) -> str:
+    try:
+        for connection in psutil.net_connections("tcp"):
+            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+                return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
+    except psutil.Error:
+        pass
+    return ""
+
+
+def _migrate(the_project: Project, settings: dict[str, str], out: _Log) -> None:
+    service = services.start(the_project, "migrate", settings, out.of("migrate"))
+    code = service.wait(within=60)
+    service.kill()
+    if code != 0:
+        out.flush()
+        raise LabError(
+            "`migrate` did not end within a minute." if code is None else f"`migrate` exited with {code}.",
+            "Its own words stand above.",
+        )
+
+
+def _start(
+    stack: ExitStack, the_project: Project, name: str, settings: dict[str, str], out: _Log
+) -> Service:
+    service = services.start(the_project, name, settings, out.of(name))
+    stack.callback(_stop, service)
+    return service
+
+
+def _stop(service: Service) -> None:
+    if service.exit_code is None:
+        service.process.send_signal(signal.SIGTERM)
+        service.wait(_GRACE_S)
+    service.kill()
+
+
+def _watch(running: list[Service], interrupted: Callable[[], bool], out: _Log) -> int:
+    while not interrupted():
+        out.flush()
+        for service in running:
+            if service.exit_code is not None:
+                out.flush()
+                out.say(f"{service.name} ended with status {service.exit_code}; stopping the rest.")
+                return 1
+        time.sleep(0.05)
+    out.say("stopping …")
+    return 0
+
+
+@contextmanager
+def _interrupts() -> Iterator[Callable[[], bool]]:
+    """Turns SIGINT and SIGTERM into a flag, so that everything is stopped in order."""
+    seen: list[int] = []
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, lambda n, _: seen.append(n)) for number in numbers}
+    try:
+        yield lambda: bool(seen)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class _Log:
+    """One log of many processes: a line each, with the process' name in front."""
+
+    def __init__(self) -> None:
+        self._lines: queue.SimpleQueue[tuple[str, str]] = queue.SimpleQueue()
+        self._out = Console(file=sys.stdout, highlight=False, markup=False, soft_wrap=True)
+
+    def of(self, name: str) -> Callable[[Line], None]:
+        return lambda line: self._lines.put((name, line.text))
+
+    def say(self, text: str) -> None:
+        self._lines.put(("lab", text))
+        self.flush()
+
+    def flush(self) -> None:
+        while not self._lines.empty():
+            name, text = self._lines.get()
+            self._out.print(Text.assemble((f"{name:<8}| ", _COLOURS.get(name, "")), text))

@@ -1,0 +1,34 @@
+"""What checks do with tasks over HTTP before they come to their own question."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.evidence import Blocked, CheckFailed
+from labkit.http import Client
+
+CREATES = "lab01.create.answers_201"
+"""The check that fails, once for all, when no task can be created."""
+READS = "lab01.read.answers_200"
+"""The check that fails, once for all, when a task cannot be read back."""
+
+CLIENT_FIELDS = ("title", "description", "priority", "type", "payload")
+"""What the client sets; everything else of a task is the server's."""
+NOBODY = "00000000-0000-4000-8000-000000000000"
+"""A well-formed id that no task has."""
+
+
+def create(api: Client, title: str = "a task", **fields: Any) -> dict[str, Any]:
+    """Create a task and return it as the API answered; blocks the check if that does not work."""
+    try:
+        return api.post("/tasks", json={"title": title, **fields}).expect(201).task
+    except CheckFailed as cause:
+        raise Blocked(CREATES, cause) from None
+
+
+def read(api: Client, task: dict[str, Any]) -> dict[str, Any]:
+    """The task as the API has it now; blocks the check if it cannot be read."""
+    try:
+        return api.get(f"/tasks/{task['id']}").expect(200).task
+    except CheckFailed as cause:
+        raise Blocked(READS, cause) from None

@@ -1,0 +1,20 @@
+"""Settings: everything that the environment decides, read once at the start."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Settings:
+    host: str
+    port: int
+
+
+def read_settings(environment: Mapping[str, str]) -> Settings:
+    """The settings in `environment`, with defaults. An empty variable counts as unset."""
+    # TODO lab01#start-and-stop: what does somebody see who starts this with API_PORT=eighty, and what do
+    # they need to see? What if two variables are wrong?
+    return Settings(
+        host=environment.get("API_HOST") or "127.0.0.1",
+        port=int(environment.get("API_PORT") or "8080"),
+    )
