@@ -29,7 +29,7 @@ def the_contract() -> Contract:
 @pytest.fixture(scope="session")
 def the_project(pytestconfig: pytest.Config) -> Project:
     """The project under check; ProjectError if its Procfile cannot be read."""
-    return project.load(Path(pytestconfig.invocation_params.dir, pytestconfig.option.project))
+    return project.load(Path(pytestconfig.option.project))
 
 
 @pytest.fixture(scope="session")

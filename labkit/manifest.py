@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 
@@ -26,6 +26,15 @@ def load(root: Path) -> dict[str, float]:
         raise LabError(
             f"{path(root)} cannot be read: {error}.", "Restore it: git checkout checks/manifest.json"
         ) from None
+
+
+def write(root: Path, collected: Mapping[str, float]) -> None:
+    """Make the manifest anew: what it knew keeps its place, new checks follow in the order given."""
+    known = [name for name in (load(root) if path(root).exists() else {}) if name in collected]
+    order = [*known, *(name for name in collected if name not in known)]
+    order.sort(key=lambda name: name.split(".")[0])
+    table = {name: collected[name] for name in order}
+    path(root).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
 
 def position(root: Path) -> Callable[[Verdict], tuple[int, str]]:

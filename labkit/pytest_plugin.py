@@ -35,7 +35,7 @@ _verdict_of = pytest.StashKey[Verdict]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("labs", "FlowForge Labs")
-    group.addoption("--project", default="project", metavar="DIR", help="the project to check (default: project)")
+    group.addoption("--project", metavar="DIR", help="the project to check (default: the repository's project/)")
     group.addoption("--report", metavar="FILE", help="write the report there as JSON")
     group.addoption(
         "--postgres",
@@ -51,6 +51,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="count the checks against checks/manifest.json: one that is missing or skipped is an error",
     )
+    group.addoption(
+        "--write-manifest", action="store_true", help="with --collect-only: make checks/manifest.json anew"
+    )
 
 
 @pytest.hookimpl(trylast=True)
@@ -58,7 +61,9 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(points, read): a graded check")
     if not _is_graded_run(config):
         return
-    folder = Path(config.invocation_params.dir, config.option.project)
+    given = config.option.project
+    folder = Path(config.invocation_params.dir, given) if given else config.rootpath / "project"
+    config.option.project = str(folder)
     if not folder.is_dir():
         raise pytest.UsageError(
             f"There is no project folder at {folder}. Name the folder that holds the Procfile: --project DIR."
@@ -84,7 +89,6 @@ class _Run:
         self.started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self.verdicts: dict[str, Verdict] = {}
         self.problems: list[str] = []
-        self.order: list[str] = []
         self.terminal: _Terminal | None = None
         self.report: Report | None = None
 
@@ -107,7 +111,9 @@ class _Run:
             item.stash[_check_of] = checks.describe(
                 item.path.parent.name, item.path.stem, item.function, **marker.kwargs
             )
-        self.order = [item.stash[_check_of].id for item in items]
+        found = [item.stash[_check_of] for item in items]
+        if self.config.option.write_manifest:
+            manifest.write(self.config.rootpath, {check.id: check.points for check in found})
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -178,7 +184,7 @@ class _Run:
             self.report = report.compose(
                 sorted(self.verdicts.values(), key=manifest.position(root)),
                 report.load_course(root),
-                project=option.project,
+                project=_relative(option.project, root),
                 seed=option.lab_seed,
                 started_at=self.started_at,
                 duration_s=time.monotonic() - self.started,
@@ -264,6 +270,11 @@ class _Terminal(TerminalReporter):
     def report_collect(self, final: bool = False) -> None: ...
 
     def write_line(self, line: str | bytes, **markup: bool) -> None: ...
+
+
+def _relative(folder: str, root: Path) -> str:
+    path = Path(folder).resolve()
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
 def _judge(item: Check, journal: Journal, error: BaseException | None, call: pytest.CallInfo[None]) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from labkit.evidence import Blocked, CheckFailed
-from labkit.http import Client
+from labkit.http import Client, Response
 
 CREATES = "lab01.create.answers_201"
 """The check that fails, once for all, when no task can be created."""
@@ -20,8 +20,16 @@ NOBODY = "00000000-0000-4000-8000-000000000000"
 
 def create(api: Client, title: str = "a task", **fields: Any) -> dict[str, Any]:
     """Create a task and return it as the API answered; blocks the check if that does not work."""
+    return created(api, title, **fields).task
+
+
+def created(
+    api: Client, title: str = "a task", *, headers: dict[str, str] | None = None, **fields: Any
+) -> Response:
+    """Create a task and return the whole answer; blocks the check if that does not work."""
     try:
-        return api.post("/tasks", json={"title": title, **fields}).expect(201).task
+        answer = api.post("/tasks", json={"title": title, **fields}, headers=headers).expect(201)
+        return answer if answer.task else answer
     except CheckFailed as cause:
         raise Blocked(CREATES, cause) from None
 

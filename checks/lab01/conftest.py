@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 
 import pytest
 
-from labkit import evidence
+from labkit import evidence, fuzz
+from labkit.fuzz import FuzzResult
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -37,3 +42,45 @@ def fresh_stack(shared_stack, request):
     if isinstance(shared_stack, Exception):
         return shared_stack
     return request.getfixturevalue("new_stack")(surveyed=shared_stack.surveyed)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def fuzzing(request) -> Iterator[dict[str, Future]]:
+    """Phase of the fuzz → its result to be. The phases run one after another, beside the other checks.
+
+    Under xdist, where nobody knows which process will ask, they run when they are asked for.
+    """
+    phases = [item.name.removeprefix("test_") for item in request.session.items if item.path.stem == "test_fuzz"]
+    if not phases or hasattr(request.config, "workerinput"):
+        yield {}
+        return
+    shared = request.getfixturevalue("shared_stack")
+    if isinstance(shared, Exception):
+        yield {}
+        return
+    own = request.getfixturevalue("new_stack")(surveyed=shared.surveyed)
+    seed = request.config.option.lab_seed
+    with ThreadPoolExecutor(1) as pool:
+        try:
+            yield {phase: pool.submit(_fuzz, own.service.url, phase, seed) for phase in phases}
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@pytest.fixture
+def fuzzed(stack, fuzzing, request) -> Callable[[str], FuzzResult]:
+    """The result of a phase of the fuzz against an API with a fresh database."""
+
+    def result(phase: str) -> FuzzResult:
+        if phase in fuzzing:
+            return fuzzing[phase].result()
+        own = request.getfixturevalue("new_stack")(surveyed=stack.surveyed)
+        return _fuzz(own.service.url, phase, request.config.option.lab_seed)
+
+    return result
+
+
+def _fuzz(url: str, phase: str, seed: int) -> FuzzResult:
+    return fuzz.run_fuzz(
+        url, phase=phase, seed=seed, config=ROOT / "schemathesis.toml", contract=ROOT / "openapi.yaml", timeout=50
+    )

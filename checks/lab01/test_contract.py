@@ -16,7 +16,7 @@ def differences(stack):
     return description.differences(stack.client.contract, answer.json)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_describes_its_paths_and_methods(differences):
     """`GET /openapi.json` describes all paths and methods of `openapi.yaml`.
 
@@ -25,7 +25,7 @@ def test_describes_its_paths_and_methods(differences):
     _none(differences["operations"])
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_describes_its_answers(differences):
     """`GET /openapi.json` declares, for every operation, the statuses that the contract gives it.
 
@@ -34,7 +34,7 @@ def test_describes_its_answers(differences):
     _none(differences["statuses"])
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_describes_its_parameters_and_bodies(differences):
     """`GET /openapi.json` names every parameter of the contract, and every field of the bodies.
 
@@ -43,7 +43,7 @@ def test_describes_its_parameters_and_bodies(differences):
     _none(differences["parameters"] + differences["fields"])
 
 
-@check(points=1, read=HANDOUT)
+@check(points=0.4, read=HANDOUT)
 def test_answers_with_tasks_keep_to_it(stack):
     """Answers that carry tasks are as `openapi.yaml` says: every field, type, format and status.
 
@@ -52,7 +52,7 @@ def test_answers_with_tasks_keep_to_it(stack):
     _keeps(stack, lambda path, status: path.startswith("/tasks") and status < 400)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_answers_about_the_service_keep_to_it(stack):
     """Answers of `/health`, `/info` and `/openapi.json` are as `openapi.yaml` says.
 
@@ -61,7 +61,7 @@ def test_answers_about_the_service_keep_to_it(stack):
     _keeps(stack, lambda path, status: not path.startswith("/tasks") and status < 400)
 
 
-@check(points=1, read=HANDOUT)
+@check(points=0.4, read=HANDOUT)
 def test_errors_keep_to_it(stack):
     """Errors are as `openapi.yaml` says: status, code, message, details.
 

@@ -19,7 +19,7 @@ WHOLE = {
 }
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_answers_201(api):
     """`POST /tasks` with a title creates a task and answers 201 with it.
 
@@ -29,13 +29,13 @@ def test_answers_201(api):
     expect(task.get("title") == "Water the plants", "the task that was sent, in `data`", task)
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_says_where(api):
     """The answer's `Location` header leads to the new task.
 
     How does a client find what it just created without knowing how you build your paths?
     """
-    answer = api.post("/tasks", json={"title": "Find me again"}).expect(201)
+    answer = tasks.created(api, "Find me again")
     wanted = f"/tasks/{answer.task['id']}"
     location = answer.headers.get("location", "")
     expect(
@@ -45,7 +45,7 @@ def test_says_where(api):
     )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_keeps_what_was_sent(api):
     """Title, description, priority, type and payload come back exactly as they were sent.
 
@@ -56,7 +56,7 @@ def test_keeps_what_was_sent(api):
         expect(task.get(name) == value, f"`{name}` to be {value!r}", f"{task.get(name)!r}")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_fills_in_defaults(api):
     """Fields that the client leaves out get their defaults.
 
@@ -71,7 +71,7 @@ def test_fills_in_defaults(api):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_server_sets_the_rest(api):
     """A new task is pending, untried, without result, error or worker.
 
@@ -87,7 +87,7 @@ def test_server_sets_the_rest(api):
         )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_ids_are_uuids_of_their_own(api):
     """Every task gets an id of its own, a UUID, even if all else is equal.
 
@@ -103,7 +103,7 @@ def test_ids_are_uuids_of_their_own(api):
     expect(len(set(ids)) == 5, "five different ids for five tasks", ids)
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_times_are_now_and_utc(api):
     """`created_at` and `updated_at` are the moment of creation, in UTC.
 
@@ -127,7 +127,7 @@ def test_times_are_now_and_utc(api):
         )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_numbers_come_back_equal(api):
     """Numbers in the payload come back equal: large, small, negative and fractional ones.
 

@@ -7,7 +7,7 @@ from labkit.evidence import expect
 HANDOUT = "lab-01-rest-api.md#deleting"
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_answers_204(api):
     """`DELETE /tasks/{id}` answers 204 without a body.
 
@@ -18,7 +18,7 @@ def test_answers_204(api):
     expect(answer.body == b"", "no body", answer)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_is_gone(api):
     """A deleted task can no longer be read and is in no list.
 
@@ -32,7 +32,7 @@ def test_is_gone(api):
     expect(after == total - 1, f"`meta.total` to go from {total} to {total - 1}", after)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_second_time_is_404(api):
     """Deleting a task for the second time answers 404.
 
@@ -43,7 +43,7 @@ def test_second_time_is_404(api):
     api.delete(f"/tasks/{task['id']}").expect_error(404, "not_found", "the second time")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_unknown_id_is_404(api):
     """Deleting a task that never was answers 404.
 
@@ -52,7 +52,7 @@ def test_unknown_id_is_404(api):
     api.delete(f"/tasks/{tasks.NOBODY}").expect_error(404, "not_found")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_touches_that_task_alone(api):
     """Deleting one task leaves all others.
 

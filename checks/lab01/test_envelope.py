@@ -7,7 +7,7 @@ from labkit.evidence import expect
 HANDOUT = "lab-01-rest-api.md#envelope"
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_around_success(api):
     """Every success carries `data` and an `error` that is null.
 
@@ -26,7 +26,7 @@ def test_around_success(api):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_around_unknown_paths(api):
     """A path that does not exist is answered with 404 in the envelope.
 
@@ -36,7 +36,7 @@ def test_around_unknown_paths(api):
         api.get(path).expect_error(404, "not_found")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_trailing_slash_is_another_path(api):
     """`/tasks/` is not `/tasks`: it answers 404, and redirects nobody.
 
@@ -47,7 +47,7 @@ def test_trailing_slash_is_another_path(api):
     api.get("/health/").expect_error(404, "not_found")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_around_wrong_methods(api):
     """A method that a path does not have is answered with 405 in the envelope.
 
@@ -57,7 +57,7 @@ def test_around_wrong_methods(api):
     api.post("/health", json={}).expect_error(405, "method_not_allowed")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_around_broken_json(api):
     """A body that is no JSON is answered with 400 in the envelope.
 
@@ -67,7 +67,7 @@ def test_around_broken_json(api):
         api.post("/tasks", body=body).expect_error(400, "invalid_request")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_errors_are_complete(api):
     """Every error has a code, a message for people, and a list of details.
 
@@ -92,7 +92,7 @@ def test_errors_are_complete(api):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_details_name_the_field(api):
     """An error about a field names that field in its details.
 

@@ -18,7 +18,7 @@ def refuses(api, body: bytes, because: str) -> None:
     api.get("/health").expect(200, "afterwards")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_nul_in_a_text(api):
     """A text with the character U+0000 in it is refused.
 
@@ -32,7 +32,7 @@ def test_nul_in_a_text(api):
         refuses(api, body, "for a NUL in a text")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_lone_surrogate(api):
     """A text with half a surrogate pair in it is refused.
 
@@ -46,7 +46,7 @@ def test_lone_surrogate(api):
         refuses(api, body, "for a lone surrogate")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_not_a_number(api):
     """NaN and Infinity are no JSON, and refused.
 
@@ -57,7 +57,7 @@ def test_not_a_number(api):
         refuses(api, b'{"title": "x", "priority": ' + word + b"}", f"for {word.decode()} as a priority")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_number_beyond_all_bounds(api):
     """1e400 is a number of JSON, but none that a double can hold, and refused.
 
@@ -67,7 +67,7 @@ def test_number_beyond_all_bounds(api):
     refuses(api, b'{"title": "x", "priority": -1e400}', "for -1e400 as a priority")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_endless_integer(api):
     """An integer of thousands of digits is refused.
 
@@ -77,7 +77,7 @@ def test_endless_integer(api):
     refuses(api, b'{"title": "x", "payload": {"a": ' + b"9" * 50_000 + b"}}", "for a value of 50,000 digits")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_deep_nesting(api):
     """A body nested thousands of levels deep is refused.
 
@@ -89,7 +89,7 @@ def test_deep_nesting(api):
         refuses(api, b'{"title": "x", "payload": {"a": ' + deep + b"}}", "for 6,000 levels in a payload")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_invalid_utf8(api):
     """A body that is not valid UTF-8 is refused.
 
@@ -99,7 +99,7 @@ def test_invalid_utf8(api):
         refuses(api, b'{"title": "' + title + b'"}', "for bytes that are no UTF-8")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_sql_is_only_text(api):
     """SQL in a text is kept as the text it is.
 
@@ -112,7 +112,7 @@ def test_sql_is_only_text(api):
     api.get("/tasks").expect(200, "afterwards")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_sql_in_paths_and_queries(api):
     """SQL in an id or a parameter is malformed input like any other.
 
@@ -125,7 +125,7 @@ def test_sql_in_paths_and_queries(api):
     api.get("/tasks").expect(200, "afterwards")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_strange_characters_in_paths_and_queries(api):
     """NUL, line breaks and broken UTF-8 in an id or a parameter are refused.
 
@@ -139,7 +139,7 @@ def test_strange_characters_in_paths_and_queries(api):
             )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_text_of_all_kinds_survives(api):
     """Text of every script, markup and control characters come back as they were sent.
 

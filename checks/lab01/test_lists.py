@@ -39,7 +39,7 @@ def listed(stack, fresh_stack, the_tasks):
     return fresh_stack.client
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_empty_list_is_a_list(own_stack):
     """Without any tasks the list is empty, and its total 0.
 
@@ -50,7 +50,7 @@ def test_empty_list_is_a_list(own_stack):
         expect(answer.tasks == [] and answer.meta.get("total") == 0, "an empty list with a total of 0", answer)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_answers_the_first_20(listed):
     """Without parameters the list is the first page of 20 tasks.
 
@@ -62,7 +62,7 @@ def test_answers_the_first_20(listed):
         expect(answer.meta.get(name) == value, f"`meta.{name}` to be {value}", answer.meta)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_limit_is_kept(listed):
     """`limit` says how many tasks a page holds.
 
@@ -75,7 +75,7 @@ def test_limit_is_kept(listed):
         expect(answer.meta.get("limit") == limit, f"`meta.limit` to be {limit}", answer.meta)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_page_starts_where_the_last_ended(listed):
     """Page 2 starts right after page 1.
 
@@ -93,7 +93,7 @@ def test_page_starts_where_the_last_ended(listed):
         expect(answer.meta.get("page") == page, f"`meta.page` to be {page}", answer.meta)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_pages_have_no_gap_and_no_overlap(listed, the_tasks):
     """All pages together hold every task exactly once.
 
@@ -110,7 +110,7 @@ def test_pages_have_no_gap_and_no_overlap(listed, the_tasks):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_order_is_by_creation(listed, the_tasks):
     """Lists are ordered by `created_at`, oldest first, and by `id` where that is equal.
 
@@ -128,7 +128,7 @@ def test_order_is_by_creation(listed, the_tasks):
     )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_order_survives_a_replace(listed, the_tasks):
     """Replacing a task does not move it in the list.
 
@@ -140,7 +140,7 @@ def test_order_survives_a_replace(listed, the_tasks):
     expect(_ids(answer) == before, "the same tasks in the same order as before", _titles(answer))
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_total_counts_all(listed):
     """`meta.total` counts all tasks, not only those on the page.
 
@@ -151,7 +151,7 @@ def test_total_counts_all(listed):
         expect(answer.meta.get("total") == COUNT, f"`meta.total` to be {COUNT}", answer.meta)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_status_filters(listed):
     """`status` keeps only the tasks in that status, and `total` counts after the filter.
 
@@ -172,7 +172,7 @@ def test_status_filters(listed):
         )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_page_past_the_end_is_empty(listed):
     """A page past the end is an empty list, not an error.
 
@@ -187,7 +187,7 @@ def test_page_past_the_end_is_empty(listed):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_bad_limits_are_refused(api):
     """A limit that is no whole number from 1 to 100 is refused.
 
@@ -197,7 +197,7 @@ def test_bad_limits_are_refused(api):
         api.get(f"/tasks?limit={value}").expect_error(400, "invalid_request", f"for limit={value[:12]}")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_bad_pages_are_refused(api):
     """A page that is no whole number from 1 to 100000 is refused.
 
@@ -207,7 +207,7 @@ def test_bad_pages_are_refused(api):
         api.get(f"/tasks?page={value}").expect_error(400, "invalid_request", f"for page={value[:12]}")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_unknown_statuses_are_refused(api):
     """A status that does not exist is refused, rather than answered with an empty list.
 
@@ -217,7 +217,7 @@ def test_unknown_statuses_are_refused(api):
         api.get(f"/tasks?status={value}").expect_error(400, "invalid_request", f"for status={value}")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_unknown_parameters_are_ignored(api):
     """Query parameters that the contract does not know are ignored.
 

@@ -14,7 +14,7 @@ def body_of(size: int, title: bytes = b"x") -> bytes:
     return head + b" " * (size - len(head) - len(tail)) + tail
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_wrong_methods_are_405(api):
     """A method that a path does not declare is answered with 405, not with 404 and not with 501.
 
@@ -24,7 +24,7 @@ def test_wrong_methods_are_405(api):
         api.request(method, path).expect_error(405, "method_not_allowed", f"for {method} {path}")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_allow_names_all_methods(api):
     """A 405 comes with `Allow`, naming every method that the path has.
 
@@ -41,7 +41,7 @@ def test_allow_names_all_methods(api):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_other_media_types_are_415(api):
     """A body that is not declared as `application/json` is answered with 415.
 
@@ -55,7 +55,7 @@ def test_other_media_types_are_415(api):
             )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_media_type_parameters_are_fine(api):
     """`application/json; charset=utf-8` is JSON, too, in capitals as well.
 
@@ -65,7 +65,7 @@ def test_media_type_parameters_are_fine(api):
         api.post("/tasks", body=b'{"title": "x"}', content_type=content_type).expect(201, f"for {content_type}")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_no_body_at_all(api):
     """A POST without a body is answered with 415 if it declares no media type, and with 400 if it declares JSON.
 
@@ -77,7 +77,7 @@ def test_no_body_at_all(api):
     )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_large_bodies_are_413(api):
     """A body of more than 65,536 bytes is answered with 413; one of exactly that size is read.
 
@@ -91,7 +91,7 @@ def test_large_bodies_are_413(api):
         )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_large_bodies_without_length_are_413(api):
     """A body that is sent in chunks, without a Content-Length, has the same limit.
 
@@ -102,7 +102,7 @@ def test_large_bodies_without_length_are_413(api):
     )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_order_of_the_answers(api):
     """When several things are wrong, the first in this order answers: path, method, size, media type, validity, existence.
 

@@ -7,7 +7,7 @@ from labkit.evidence import expect
 HANDOUT = "lab-01-rest-api.md#routes"
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_answers_200(api):
     """`GET /tasks/{id}` answers 200 with the task as it was created.
 
@@ -18,7 +18,7 @@ def test_answers_200(api):
     expect(again == task, f"the task as POST answered it: {task}", again)
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_finds_it_in_any_case(api):
     """A task's id is found in capitals, too: a UUID means the same in any case.
 
@@ -29,7 +29,7 @@ def test_finds_it_in_any_case(api):
     expect(again["id"].lower() == task["id"].lower(), f"the task {task['id']}", again["id"])
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_unknown_id_is_404(api):
     """A well-formed id that no task has is answered with 404.
 
@@ -38,7 +38,7 @@ def test_unknown_id_is_404(api):
     api.get(f"/tasks/{tasks.NOBODY}").expect_error(404, "not_found")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_malformed_id_is_400(api):
     """What is no UUID in canonical hyphenated form is answered with 400, whatever the method.
 

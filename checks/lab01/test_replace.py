@@ -15,7 +15,7 @@ NEW = {
 }
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_answers_200(api):
     """`PUT /tasks/{id}` answers 200 with the task as it is now.
 
@@ -27,7 +27,7 @@ def test_answers_200(api):
         expect(answer.get(name) == value, f"`{name}` to be {value!r}", repr(answer.get(name)))
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_is_there_afterwards(api):
     """What PUT answered is what a later GET reads.
 
@@ -40,7 +40,7 @@ def test_is_there_afterwards(api):
     expect(not wrong, "GET to read what PUT answered", f"other values of {', '.join(wrong)}: {after}")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_resets_what_is_left_out(api):
     """A field that is left out goes back to its default: PUT replaces, it does not patch.
 
@@ -53,7 +53,7 @@ def test_resets_what_is_left_out(api):
         expect(after.get(name) == value, f"`{name}` to be {value!r} again", repr(after.get(name)))
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_leaves_the_servers_fields(api):
     """Id, status, attempts, creation time, request id and the outcome stay as they were.
 
@@ -67,7 +67,7 @@ def test_leaves_the_servers_fields(api):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_touches_that_task_alone(api):
     """Replacing one task changes no other.
 
@@ -80,7 +80,7 @@ def test_touches_that_task_alone(api):
         expect(now == neighbour, f"the neighbour as it was: {neighbour}", now)
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_moves_updated_at(api):
     """`updated_at` moves to a later time, `created_at` stays.
 
@@ -96,7 +96,7 @@ def test_moves_updated_at(api):
     expect(bool(later), f"`updated_at` later than {task.get('updated_at')}", "the same time, or an earlier one")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_can_be_repeated(api):
     """The same PUT twice leaves the same task; only `updated_at` may differ.
 
@@ -113,7 +113,7 @@ def test_can_be_repeated(api):
     expect(after == total, f"{total} tasks, as before", f"{after} tasks")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_unknown_id_is_404(api):
     """Replacing a task that does not exist answers 404 and creates nothing.
 

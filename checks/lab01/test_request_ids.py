@@ -10,7 +10,7 @@ HANDOUT = "lab-01-rest-api.md#request-ids"
 HEADER = "X-Request-ID"
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_given_id_comes_back(api):
     """The client's `X-Request-ID` comes back in the answer.
 
@@ -21,7 +21,7 @@ def test_given_id_comes_back(api):
         expect(answer.headers.get(HEADER) == given, f"{HEADER}: {given}", _shown(answer))
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_missing_id_is_made(api):
     """Without one, every answer gets an id of its own, a UUID.
 
@@ -34,7 +34,7 @@ def test_missing_id_is_made(api):
     expect(len(set(made)) == 5, "five different ids for five requests", made)
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_unusable_id_is_replaced(api):
     """An id that could do harm, or that is too long, is replaced by a new one.
 
@@ -44,7 +44,7 @@ def test_unusable_id_is_replaced(api):
         _made(api.get("/health", headers={HEADER: given}))
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_is_on_errors_too(api):
     """Errors carry the id as well, whoever made them: unknown path, wrong method, bad input.
 
@@ -67,20 +67,20 @@ def test_is_on_errors_too(api):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_is_kept_with_the_task(api):
     """A task remembers the id of the request that created it, given or made, and keeps it.
 
     The worker runs the task an hour later. How will its log lines be found beside yours?
     """
-    answer = api.post("/tasks", json={"title": "x"}, headers={HEADER: "created-by-this"}).expect(201)
+    answer = tasks.created(api, headers={HEADER: "created-by-this"})
     expect(answer.task.get("request_id") == "created-by-this", "`request_id` created-by-this", answer)
     api.put(
         f"/tasks/{answer.task['id']}", json={"title": "y"}, headers={HEADER: "changed-by-that"}
     ).expect(200)
     kept = tasks.read(api, answer.task).get("request_id")
     expect(kept == "created-by-this", "`request_id` still created-by-this after a PUT", repr(kept))
-    made = api.post("/tasks", json={"title": "x"}).expect(201)
+    made = tasks.created(api)
     expect(
         made.task.get("request_id") == made.headers.get(HEADER),
         f"`request_id` to be the answer's {HEADER}",

@@ -13,7 +13,7 @@ from labkit.services import accepts_connections
 HANDOUT = "lab-01-rest-api.md#start-and-stop"
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_starts(shared_stack):
     """The Procfile's `api` command starts a server on API_HOST:API_PORT.
 
@@ -23,7 +23,7 @@ def test_starts(shared_stack):
         raise CheckFailed(shared_stack.expected, shared_stack.saw)
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_health(api):
     """`GET /health` says that the service is up.
 
@@ -37,7 +37,7 @@ def test_health(api):
     )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_info(api):
     """`GET /info` says which service this is, in which version and environment.
 
@@ -51,7 +51,7 @@ def test_info(api):
     )
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_info_names_the_environment(own_stack):
     """`GET /info` shows the ENVIRONMENT that the process was started with.
 
@@ -67,7 +67,7 @@ def test_info_names_the_environment(own_stack):
         )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_sigterm_ends_it(own_stack):
     """On SIGTERM the API ends by itself, with exit status 0.
 
@@ -76,7 +76,7 @@ def test_sigterm_ends_it(own_stack):
     _ends_on(signal.SIGTERM, own_stack)
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_sigint_ends_it(own_stack):
     """On SIGINT, what Ctrl-C sends, the API ends by itself, with exit status 0.
 
@@ -85,7 +85,7 @@ def test_sigint_ends_it(own_stack):
     _ends_on(signal.SIGINT, own_stack)
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_idle_connection_does_not_delay_the_end(own_stack):
     """A client that merely keeps its connection open does not hold the API back from ending.
 
@@ -99,7 +99,7 @@ def test_idle_connection_does_not_delay_the_end(own_stack):
         expect(code == 0, "exit status 0 within 5 s, far less than SHUTDOWN_TIMEOUT=30s", _said(code))
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_refuses_connections_after_the_end(own_stack):
     """Once it was told to end, the API accepts no new connections.
 

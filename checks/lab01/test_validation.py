@@ -21,7 +21,7 @@ def accepts(api, because, **fields):
         expect(answer.task.get(name) == value, f"`{name}` as it was sent", repr(answer.task.get(name)))
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_title_is_required(api):
     """A task without a title is refused.
 
@@ -31,7 +31,7 @@ def test_title_is_required(api):
     refuses(api, {"title": None}, "for a title that is null")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_title_is_a_string(api):
     """A title that is a number, a list or an object is refused, not turned into text.
 
@@ -41,7 +41,7 @@ def test_title_is_a_string(api):
         refuses(api, {"title": value}, "for a title that is no string")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_title_is_not_empty(api):
     """An empty title is refused.
 
@@ -50,7 +50,7 @@ def test_title_is_not_empty(api):
     refuses(api, {"title": ""}, "for an empty title")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_title_is_not_blank(api):
     """A title of nothing but white space is refused, whichever white space it is.
 
@@ -60,7 +60,7 @@ def test_title_is_not_blank(api):
         refuses(api, {"title": blank}, "for a title of nothing but white space")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_title_keeps_its_spaces(api):
     """A title with something in it is kept as it is, spaces around it included.
 
@@ -69,7 +69,7 @@ def test_title_keeps_its_spaces(api):
     accepts(api, "for a title with spaces around it", title="  two words \n")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_title_has_at_most_200_characters(api):
     """A title of 200 characters is accepted, one of 201 refused.
 
@@ -79,7 +79,7 @@ def test_title_has_at_most_200_characters(api):
     refuses(api, {"title": "x" * 201}, "for a title of 201 characters")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_title_counts_characters_not_bytes(api):
     """200 characters are 200 code points, however many bytes they take.
 
@@ -89,7 +89,7 @@ def test_title_counts_characters_not_bytes(api):
     refuses(api, {"title": "🌴" * 201}, "for a title of 201 palm trees")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_description_has_at_most_2000_characters(api):
     """A description of 2000 characters is accepted, a longer one and one that is no string are refused.
 
@@ -100,7 +100,7 @@ def test_description_has_at_most_2000_characters(api):
     refuses(api, {"title": "x", "description": 5}, "for a description that is no string")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_priority_is_within_its_bounds(api):
     """Priorities from -100 to 100 are accepted, others refused.
 
@@ -112,7 +112,7 @@ def test_priority_is_within_its_bounds(api):
         refuses(api, {"title": "x", "priority": value}, f"for priority {value}")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_priority_is_an_integer(api):
     """A priority that is a string, a boolean, null or a fraction is refused.
 
@@ -122,7 +122,7 @@ def test_priority_is_an_integer(api):
         refuses(api, {"title": "x", "priority": value}, f"for priority {value!r}")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_priority_3_0_is_3(api):
     """A priority of 3.0 is the integer 3: JSON knows only numbers.
 
@@ -132,7 +132,7 @@ def test_priority_3_0_is_3(api):
     expect(answer.task.get("priority") == 3, "`priority` 3", repr(answer.task.get("priority")))
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_type_follows_its_pattern(api):
     """A type is a small letter, then small letters, digits and underscores: up to 50 characters in all.
 
@@ -144,7 +144,7 @@ def test_type_follows_its_pattern(api):
         refuses(api, {"title": "x", "type": value}, f"for type {value!r}")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_type_ends_where_it_ends(api):
     """A type with a line break at its end is refused.
 
@@ -153,7 +153,7 @@ def test_type_ends_where_it_ends(api):
     refuses(api, {"title": "x", "type": "noop\n"}, "for a type with a line break at its end")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_payload_is_an_object(api):
     """A payload that is no object is refused.
 
@@ -163,7 +163,7 @@ def test_payload_is_an_object(api):
         refuses(api, {"title": "x", "payload": value}, f"for payload {value!r}")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_payload_has_at_most_50_entries(api):
     """A payload of 50 entries is accepted, one of 51 refused.
 
@@ -173,7 +173,7 @@ def test_payload_has_at_most_50_entries(api):
     refuses(api, {"title": "x", "payload": {f"n{i}": i for i in range(51)}}, "for a payload of 51 entries")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_payload_names_follow_their_pattern(api):
     """Names in a payload are a letter, then letters, digits and underscores: up to 64 characters in all.
 
@@ -184,7 +184,7 @@ def test_payload_names_follow_their_pattern(api):
         refuses(api, {"title": "x", "payload": {name: 1}}, f"for the payload name {name!r}")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_payload_values_are_flat(api):
     """Values in a payload are strings of up to 1000 characters, numbers, booleans or null.
 
@@ -195,7 +195,7 @@ def test_payload_values_are_flat(api):
         refuses(api, {"title": "x", "payload": {"a": value}}, "for such a payload value")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_unknown_fields_are_refused(api):
     """A field that the contract does not know is refused.
 
@@ -205,7 +205,7 @@ def test_unknown_fields_are_refused(api):
     refuses(api, {"title": "x", "": 5}, "for a field without a name")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_server_fields_are_refused(api):
     """Fields that belong to the server are refused in a body, even with their right values.
 
@@ -223,7 +223,7 @@ def test_server_fields_are_refused(api):
         refuses(api, {"title": "x", name: value}, f"for `{name}` in a body")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_body_is_an_object(api):
     """A body that is JSON, but no object, is refused.
 
@@ -234,7 +234,7 @@ def test_body_is_an_object(api):
     api.post("/tasks", body=b"null").expect_error(400, "invalid_request", "for a body that is null")
 
 
-@check(points=0.25, read=HANDOUT)
+@check(points=0.15, read=HANDOUT)
 def test_refused_means_nothing_happened(api):
     """A request that was refused has created and changed nothing.
 

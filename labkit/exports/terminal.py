@@ -217,9 +217,9 @@ def _passed(out: Console, passed: Sequence[Verdict], *, compact: bool) -> None:
         points = sum(v.score for v in verdicts)
         names = f" {chr(0xB7) if sign == '✓' else '|'} ".join(v.id.rpartition(".")[2] for v in verdicts)
         head = f"{sign} {file}"
-        label = Text.assemble((f"{head:<24}", "green"), (f"{len(verdicts):>3} passed, {points:g} points", ""))
-        room = out.width - len(label) - 3
-        label.append("  " + (textwrap.shorten(names, room, placeholder="…") if room > 10 else ""), style="dim")
+        label = Text.assemble((f"{head:<22}", "green"), (f"{len(verdicts):>3} passed {points:>5.4g}  ", ""))
+        room = out.width - len(label)
+        label.append(names if len(names) <= room else names[: room - 2] + " …", style="dim")
         out.print(label, soft_wrap=True)
 
 

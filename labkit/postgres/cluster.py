@@ -203,7 +203,7 @@ def _run(store: Store, program: str, *arguments: str, typed: str = "") -> None:
         check=False,
         **run_as(store.account),
     )
-    if done.returncode == 0:
+    if done.returncode == 0 and "ERROR:" not in done.stdout:  # single-user mode ends with 0 all the same
         return
     if "could not look up effective user ID" in done.stdout:
         raise LabError(

@@ -1,0 +1,15 @@
+# What only those need who write the course; the students' repository has no such file.
+.PHONY: test prove lint constraints
+
+test: $(STAMP)  ## all tests: lint, types, labkit, the reference, a slice of the proof
+	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet . && $(VENV)/bin/mypy
+	@$(VENV)/bin/pytest -n 2 tests
+
+prove: $(STAMP)  ## the full proof that the checks are right
+	@$(LAB) prove
+
+lint: $(STAMP)  ## format and lint
+	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(VENV)/bin/mypy
+
+constraints: $(STAMP)  ## pin the newest versions of everything for everybody
+	@$(VENV)/bin/python -m pip install --quiet uv && $(VENV)/bin/uv pip compile --quiet --universal --upgrade --python-version 3.11 --all-extras pyproject.toml -o constraints.txt

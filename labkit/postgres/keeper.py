@@ -1,0 +1,94 @@
+"""Processes that outlive a run: one stops the shared server when nobody needs it, others clean up after killed runs.
+
+Started detached by `spawn_keeper` and ended by themselves.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from pathlib import Path
+
+import psycopg
+
+from labkit.errors import LabError
+from labkit.postgres.cluster import Store, admin_url, remove
+from labkit.postgres.databases import clients, sweep
+from labkit.postgres.embedded import Shared, close_down, describe
+from labkit.postgres.postmaster import bound_log, find, stop_on
+from labkit.postgres.state import is_locked, locked, service_account
+
+_LOOK_EVERY_S = 1.0
+_ASK_EVERY_S = 5.0
+"""Least time between two looks at who is connected, when the limit is shorter than that."""
+
+
+def main(duty: str, folder: str, descriptor: str) -> None:
+    """Do one duty for a folder: `shared` keeps a server, `private` guards a private one."""
+    if duty == "shared":
+        keep(Shared(Store(Path(folder).parent, Path(folder), service_account())), int(descriptor))
+    else:
+        guard(Path(folder), int(descriptor))
+
+
+def keep(shared: Shared, lock: int) -> None:
+    """Stop the shared server when it has been idle for its limit; end when there is no server any more."""
+    os.truncate(lock, 0)
+    os.pwrite(lock, str(os.getpid()).encode(), 0)
+    idle_since: float | None = None
+    while True:
+        limit = shared.idle_limit()
+        time.sleep(min(_LOOK_EVERY_S, max(limit / 4, 0.05)))
+        bound_log(shared.log)
+        if find(shared.data) is None:
+            with locked(shared.store.start_lock):
+                if find(shared.data) is None:
+                    os.close(lock)
+                    return
+        if is_locked(shared.runs_lock):
+            idle_since = None
+            continue
+        if idle_since is None:
+            idle_since = time.monotonic()
+            _sweep(shared)
+        if time.monotonic() - idle_since < limit:
+            continue
+        if _connected(shared):
+            idle_since = time.monotonic() + max(_ASK_EVERY_S - limit, 0)
+            continue
+        with locked(shared.store.start_lock):
+            if not is_locked(shared.runs_lock):
+                close_down(shared)
+                os.close(lock)  # before anybody else can start a server and look for its keeper
+                return
+
+
+def guard(folder: Path, owner: int) -> None:
+    """Wait until the other end of the pipe `owner` is closed; then leave nothing of a private server behind."""
+    while not select.select([owner], [], [], _LOOK_EVERY_S)[0]:
+        bound_log(folder / "server.log")
+    if not folder.exists():
+        return
+    # Nothing can start under the new name; what is starting now writes its pid file there.
+    gone = folder.with_name(f"{folder.name}.gone")
+    folder.rename(gone)
+    stop_on(gone / "data")
+    remove(gone)
+
+
+def _sweep(shared: Shared) -> None:
+    if (postmaster := find(shared.data)) is not None:
+        try:
+            sweep(describe(shared, postmaster))
+        except LabError:
+            return
+
+
+def _connected(shared: Shared) -> bool:
+    if (postmaster := find(shared.data)) is None:
+        return False
+    try:
+        return clients(admin_url(shared.store, postmaster.port)) > 0
+    except psycopg.Error:
+        return False

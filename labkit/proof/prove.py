@@ -1,0 +1,145 @@
+"""`lab prove`: runs the checks against every specimen and compares verdicts with what is known beforehand."""
+
+from __future__ import annotations
+
+import fnmatch
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from labkit import manifest, report
+from labkit.checks import Outcome
+from labkit.errors import LabError, UsageError
+from labkit.proof import specimens
+from labkit.proof.specimens import Specimen
+from labkit.report import Report
+
+_RUN_S = 600.0
+
+
+@dataclass(frozen=True)
+class Finding:
+    """How one specimen fared. `problems` are sentences that name the file and the remedy; none: as expected."""
+
+    specimen: Specimen
+    failed: frozenset[str]
+    duration_s: float
+    problems: tuple[str, ...]
+
+
+def run(root: Path, names: Sequence[str], processes: int) -> int:
+    """Prove all specimens, or those that match one of `names` (shell patterns); 0 if all is as expected."""
+    chosen = _choose(specimens.load(root), names)
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    found = _examine(root, chosen, processes, out)
+    for finding in found:
+        sign = "✗" if finding.problems else "✓"
+        style = "red" if finding.problems else "green"
+        failed = len(finding.failed)
+        out.print(f"{sign} {finding.specimen.name:<44} {finding.duration_s:5.1f} s  {failed:>3} failed", style=style)
+        for problem in finding.problems:
+            out.print(f"    {problem}")
+    problems = sum(len(finding.problems) for finding in found)
+    if not names:
+        problems += _unkilled(root, found, out)
+    out.print(f"\n{len(found)} specimens, {problems} problems.", style="bold red" if problems else "bold green")
+    return int(problems > 0)
+
+
+def _choose(known: list[Specimen], names: Sequence[str]) -> list[Specimen]:
+    chosen = [s for s in known if not names or any(fnmatch.fnmatch(s.name, pattern) for pattern in names)]
+    if not chosen:
+        raise UsageError(
+            f"No specimen is called {' or '.join(names)}.",
+            "Known ones: " + ", ".join(s.name for s in known),
+        )
+    return chosen
+
+
+def _examine(root: Path, chosen: Sequence[Specimen], processes: int, out: Console) -> list[Finding]:
+    found: dict[str, Finding] = {}
+    columns = (TextColumn("proving"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    with Progress(*columns, console=out, transient=True) as progress, ThreadPoolExecutor(processes) as pool:
+        bar = progress.add_task("", total=len(chosen))
+        waiting = {pool.submit(examine, root, specimen): specimen for specimen in chosen}
+        try:
+            for future in as_completed(waiting):
+                finding = future.result()
+                found[finding.specimen.name] = finding
+                progress.update(bar, advance=1, description=finding.specimen.name)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [found[specimen.name] for specimen in chosen]
+
+
+def examine(root: Path, specimen: Specimen) -> Finding:
+    """Run the checks of the specimen's labs on it and compare."""
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="lab-prove-") as scratch:
+        folder = Path(scratch, "project")
+        try:
+            specimen.build(root / "project", folder)
+            outcome = _grade(root, specimen, folder, Path(scratch, "report.json"))
+        except LabError as error:
+            return Finding(specimen, frozenset(), time.monotonic() - started, (str(error),))
+    failed = frozenset(v.id for v in outcome.verdicts(Outcome.FAILED))
+    return Finding(specimen, failed, time.monotonic() - started, tuple(_compare(root, specimen, outcome, failed)))
+
+
+def _grade(root: Path, specimen: Specimen, folder: Path, file: Path) -> Report:
+    command = [sys.executable, "-m", "pytest", *(f"checks/{lab}" for lab in specimen.labs)]
+    command += ["--project", str(folder), "--report", str(file), "--graded", "-p", "no:cacheprovider"]
+    try:
+        ended = subprocess.run(
+            command, cwd=root, capture_output=True, text=True, timeout=_RUN_S, check=False, stdin=subprocess.DEVNULL
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(f"The checks did not end within {_RUN_S:.0f} s.", "Which check waits without a deadline?") from None
+    if not file.exists():
+        raise LabError(f"The checks ended with status {ended.returncode} and no report.", ended.stdout[-2000:])
+    return report.read(file)
+
+
+def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[str]) -> list[str]:
+    """What differs from what is known of the specimen, each with the remedy."""
+    path = specimen.source.relative_to(root)
+    problems = [
+        f"{v.id}: the grader itself failed ({v.saw.splitlines()[0]}). Mend the check: no project may cause that."
+        for v in outcome.verdicts(Outcome.ERROR)
+    ]
+    problems += [
+        f"{v.id}: blocked by {v.blocked_by}, which did not fail. Name the check that reports this cause."
+        for v in outcome.verdicts(Outcome.BLOCKED)
+        if v.blocked_by not in failed
+    ]
+    if specimen.fails is None:
+        return problems if failed else [*problems, f"{path}: nothing failed. Does it hold the answers?"]
+    saw = {v.id: v.saw.splitlines()[0] if v.saw else "" for v in outcome.verdicts(Outcome.FAILED)}
+    problems += [
+        f"{path}: {check} should have failed. Sharpen the check, or take the line out of the header."
+        for check in sorted(specimen.fails - failed)
+    ]
+    problems += [
+        f"{path}: {check} failed as well (saw {saw[check][:160]}). Make the check accept what is right, "
+        f"or add to the header: Killed-by: {check}"
+        for check in sorted(failed - specimen.fails)
+    ]
+    return problems
+
+
+def _unkilled(root: Path, found: Sequence[Finding], out: Console) -> int:
+    """Checks that no wrong specimen makes fail; a check that cannot fail proves nothing."""
+    killed = {check for finding in found for check in (finding.specimen.fails or ())}
+    idle = [check for check in manifest.load(root) if check not in killed]
+    for check in idle:
+        out.print(f"✗ {check}: no wrong specimen makes it fail. Add a patch under specimens/wrong/.", style="red")
+    return len(idle)

@@ -1,0 +1,3 @@
+"""api-service: the HTTP side of FlowForge."""
+
+__version__ = "1.0.0"

@@ -1,0 +1,56 @@
+"""`python -m api_service`: serves until SIGTERM or SIGINT, finishes what is in flight, exits with 0."""
+
+import signal
+import sys
+from types import FrameType
+
+import psycopg
+import structlog
+import uvicorn
+
+from api_service import database, logging
+from api_service.app import create_app
+from api_service.settings import ApiSettings, ConfigurationError, load
+
+
+class Server(uvicorn.Server):
+    """uvicorn, except that a shutdown that was asked for is a success.
+
+    uvicorn raises the signal once more when it has shut down, and so dies of it.
+    """
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
+def main() -> None:
+    try:
+        settings = load(ApiSettings)
+    except ConfigurationError as error:
+        sys.exit(str(error))
+    logging.configure("api-service", settings.log_level, settings.log_format)
+    try:
+        database.require(settings.database_url)
+    except psycopg.Error as error:
+        structlog.get_logger().critical("the database cannot be reached", error=str(error))
+        sys.exit(1)
+    Server(
+        uvicorn.Config(
+            create_app(settings),
+            host=settings.api_host,
+            port=settings.api_port,
+            http="h11",
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_config=None,  # its lines go through our logging
+            access_log=False,  # the middleware writes a better one
+            proxy_headers=False,
+            timeout_graceful_shutdown=settings.shutdown_timeout,
+        )
+    ).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,67 @@
+"""Logs: one JSON object a line on stdout, ours and the libraries' alike."""
+
+import logging
+import sys
+from typing import Any
+
+import structlog
+from structlog.typing import EventDict, Processor
+
+LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING, "error": logging.ERROR}
+
+
+def configure(service: str, level: str, log_format: str) -> None:
+    """Sets up structlog for our own lines and the standard library's logging for everybody else's."""
+
+    def add_service(logger: Any, method: str, event: EventDict) -> EventDict:
+        event["service"] = service
+        return event
+
+    begin: list[Processor] = [structlog.contextvars.merge_contextvars, structlog.stdlib.add_log_level]
+    finish: list[Processor] = [
+        add_service,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="timestamp"),
+        add_error,
+        *render(log_format),
+    ]
+    structlog.configure(
+        processors=[*begin, *finish],
+        wrapper_class=structlog.make_filtering_bound_logger(LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(sys.stdout),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=begin,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *finish],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=LEVELS[level], force=True)
+    logging.captureWarnings(True)
+    if level != "debug":  # at info the pool tells of every connection that it hands out
+        logging.getLogger("psycopg.pool").setLevel(logging.WARNING)
+
+
+def add_error(logger: Any, method: str, event: EventDict) -> EventDict:
+    """A line at error or above says what the error was, even where its author did not."""
+    if event["level"] in ("error", "critical") and "error" not in event:
+        cause = event.get("exc_info")
+        cause = cause[1] if isinstance(cause, tuple) else cause
+        event["error"] = describe(cause) if isinstance(cause, BaseException) else event["event"]
+    return event
+
+
+def render(log_format: str) -> list[Processor]:
+    if log_format == "pretty":
+        plain = structlog.dev.plain_traceback  # the fancier ones print local variables, and so secrets
+        return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=plain)]
+    return [
+        structlog.processors.format_exc_info,
+        structlog.processors.EventRenamer("msg"),
+        structlog.processors.JSONRenderer(),
+    ]
+
+
+def describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
