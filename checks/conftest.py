@@ -69,7 +69,8 @@ class Stack:
 def new_stack(
     server: Server, the_project: Project, migrated: Database, the_contract: Contract
 ) -> Iterator[Callable[..., Stack]]:
-    """Starts an API: `new_stack(database=None, surveyed=None, **settings)`; ProjectError if it does not start.
+    """Starts an API: `new_stack(database=None, surveyed=None, **settings)`; ProjectError if it does not
+    start.
 
     Without a database it gets a fresh one; without a survey it makes one. Ended when the run ends.
     """

@@ -26,7 +26,8 @@ class Outcome(StrEnum):
 class Check:
     """A check as its author wrote it.
 
-    `id` is `<lab>.<file without test_>.<function without test_>`; `read` is a path from the repository's root.
+    `id` is `<lab>.<file without test_>.<function without test_>`; `read` is a path from the repository's
+    root.
     """
 
     id: str
@@ -50,8 +51,9 @@ class Check:
 
 
 def check(*, points: float, read: str) -> pytest.MarkDecorator:
-    """Make a test function a check worth `points`; `read` is where its handout explains it ("lab-01-….md#anchor").
+    """Make a test function a check worth `points`.
 
+    `read` is where its handout explains it ("lab-01-….md#anchor").
     The function's docstring is what the student reads: its first paragraph says what must hold, the second
     asks the question that leads there.
     """
@@ -63,9 +65,7 @@ def describe(lab: str, file: str, function: Callable[..., Any], points: float, r
 
     `file` and the function's name are given with their `test_`.
     """
-    paragraphs = [
-        " ".join(paragraph.split()) for paragraph in (inspect.getdoc(function) or "").split("\n\n")
-    ]
+    paragraphs = [" ".join(paragraph.split()) for paragraph in (inspect.getdoc(function) or "").split("\n\n")]
     if len(paragraphs) != 2 or not paragraphs[1].endswith("?"):
         raise ValueError(
             f"{file}::{function.__name__}: a check's docstring has two paragraphs, "

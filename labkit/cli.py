@@ -25,7 +25,8 @@ app = typer.Typer(
 
 ProjectOption = Annotated[Path, typer.Option("--project", metavar="DIR", help="The project's folder.")]
 PostgresOption = Annotated[
-    str, typer.Option("--postgres", metavar="WHICH", help="auto, embedded, docker, url, or a postgresql:// URL.")
+    str,
+    typer.Option("--postgres", metavar="WHICH", help="auto, embedded, docker, url, or a postgresql:// URL."),
 ]
 
 
@@ -55,7 +56,9 @@ def _say(text: str) -> None:
 @app.command()
 def check(
     lab: Annotated[str | None, typer.Argument(help="A lab's number; all labs if left out.")] = None,
-    k: Annotated[str | None, typer.Option("-k", metavar="NAME", help="Only the checks with that name.")] = None,
+    k: Annotated[
+        str | None, typer.Option("-k", metavar="NAME", help="Only the checks with that name.")
+    ] = None,
     project: ProjectOption = Path("project"),
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="Write the report there as JSON.")
@@ -125,7 +128,8 @@ def prove(
     ] = None,
     processes: Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many side by side.")] = 2,
 ) -> int:
-    """Prove that the checks are right: every wrong specimen fails just where it should, every right one passes."""
+    """Prove that the checks are right: every wrong specimen fails just where it should, every right one
+    passes."""
     from labkit.proof import prove as proving
 
     return proving.run(ROOT, names or [], processes)

@@ -73,7 +73,10 @@ class _Description:
     def parameters(self, path: str, method: str) -> set[str]:
         """Names of the query's parameters; path parameters may be called anything."""
         item = self._paths.get(_nameless(path), {})
-        listed = [*_list(item.get("parameters")), *_list((self.operation(method, path) or {}).get("parameters"))]
+        listed = [
+            *_list(item.get("parameters")),
+            *_list((self.operation(method, path) or {}).get("parameters")),
+        ]
         resolved = [self._resolve(parameter) for parameter in listed]
         return {str(p.get("name")) for p in resolved if p.get("in") == "query"}
 

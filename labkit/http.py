@@ -71,7 +71,7 @@ def _shell(data: bytes, most: int = 2_000) -> str:
 
 @dataclass(frozen=True)
 class Response:
-    """What came back. Header names are case-insensitive; `duration_s` is from the first byte sent to the last read."""
+    """What came back. Header names are case-insensitive; `duration_s` is until the last byte was read."""
 
     request: Request
     status: int
@@ -202,7 +202,8 @@ class Client:
     ) -> Response:
         """Send one request and return whatever comes back.
 
-        `json` is sent as JSON; `body` is sent byte by byte; `content_type` goes with either (None: no header).
+        `json` is sent as JSON; `body` is sent byte by byte; `content_type` goes with either (None: no
+        header).
         Fails the check if no whole answer comes back in time.
         """
         if json is not None:
@@ -221,7 +222,7 @@ class Client:
         return self._exchange(request, iter(pieces))
 
     def _exchange(self, request: Request, content: bytes | Iterator[bytes] | None) -> Response:
-        method, path, body = request.method, request.path, request.body
+        method, path = request.method, request.path
         evidence.did(str(request), kind=_kind(request), curl=request.curl())
         response = self._send(request, content)
         if self.contract is not None:

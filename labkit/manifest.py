@@ -1,4 +1,4 @@
-"""checks/manifest.json: which checks there are and what they are worth, so that none can get lost unnoticed."""
+"""checks/manifest.json: which checks there are and what they are worth, so that none is lost unnoticed."""
 
 from __future__ import annotations
 

@@ -55,7 +55,9 @@ class Project:
                 f"{typed!r}: {str(error).lower()}",
             ) from None
         if not words:
-            raise ProjectError(f"a command after `{process_type}:` in the Procfile", "nothing after the colon")
+            raise ProjectError(
+                f"a command after `{process_type}:` in the Procfile", "nothing after the colon"
+            )
         if shell := next((w for w in words if w in _SHELL_WORDS or w.endswith(";")), None):
             raise ProjectError(
                 f"one plain command for `{process_type}`: it runs without a shell, so that signals reach it",
@@ -106,9 +108,7 @@ def _parse(text: str) -> dict[str, str]:
             )
         name, command = match.groups()
         if name in processes:
-            raise ProjectError(
-                "each process type once in the Procfile", f"`{name}` again in line {number}"
-            )
+            raise ProjectError("each process type once in the Procfile", f"`{name}` again in line {number}")
         processes[name] = command
     return processes
 
@@ -119,9 +119,7 @@ def environment(settings: Mapping[str, str]) -> dict[str, str]:
     `python`, `alembic` and `pytest` are found in the environment that runs the checks.
     """
     scripts = os.path.dirname(sys.executable)
-    basics = {
-        name: os.environ[name] for name in ("HOME", "TMPDIR", "USER", "LOGNAME") if name in os.environ
-    }
+    basics = {name: os.environ[name] for name in ("HOME", "TMPDIR", "USER", "LOGNAME") if name in os.environ}
     path = os.environ.get("PATH", os.defpath)
     return {
         **basics,

@@ -6,23 +6,23 @@ of pytest's own reports; every other pytest run in the same environment stays as
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Generator
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from _pytest.terminal import TerminalReporter
 
 from labkit import checks, deadlines, evidence, manifest, report
 from labkit.checks import Check, Outcome
-from labkit.errors import LabError, UsageError
+from labkit.errors import LabError
 from labkit.evidence import Blocked, CheckFailed, Journal
 from labkit.exports import terminal
 from labkit.project import ProjectError
-from labkit.report import Report, Verdict
+from labkit.report import Report, Verdict, verdict_from
 
 PROPERTY = "labkit-verdict"
 _CHECK_S = 60.0
@@ -35,7 +35,9 @@ _verdict_of = pytest.StashKey[Verdict]()
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("labs", "FlowForge Labs")
-    group.addoption("--project", metavar="DIR", help="the project to check (default: the repository's project/)")
+    group.addoption(
+        "--project", metavar="DIR", help="the project to check (default: the repository's project/)"
+    )
     group.addoption("--report", metavar="FILE", help="write the report there as JSON")
     group.addoption(
         "--postgres",
@@ -44,7 +46,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="auto, embedded, docker, url (from LAB_POSTGRES_URL), or a postgresql:// URL",
     )
     group.addoption(
-        "--lab-seed", type=int, default=7, metavar="N", help="seed of generated data and of the fuzz (default: 7)"
+        "--lab-seed",
+        type=int,
+        default=7,
+        metavar="N",
+        help="seed of generated data and of the fuzz (default: 7)",
     )
     group.addoption(
         "--graded",
@@ -99,6 +105,7 @@ class _Run:
         plain = config.pluginmanager.getplugin("terminalreporter")
         if plain is not None and not self.is_worker and not config.option.collectonly:
             config.pluginmanager.unregister(plain)
+            config.pluginmanager.unregister(name="terminaldistreporter")
             self.terminal = _Terminal(config)
             config.pluginmanager.register(self.terminal, "terminalreporter")
 
@@ -151,23 +158,24 @@ class _Run:
             if before is None or before.outcome == Outcome.PASSED:
                 item.stash[_verdict_of] = verdict
         if call.when == "teardown":
-            test_report.user_properties.append((PROPERTY, asdict(item.stash[_verdict_of])))
+            test_report.user_properties.append((PROPERTY, json.dumps(asdict(item.stash[_verdict_of]))))
         return test_report
 
     # -- after it, where all results come together ---------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        for name, table in report.user_properties:
+        for name, text in report.user_properties:
             if name == PROPERTY and report.when == "teardown":
-                assert isinstance(table, dict)
-                verdict = _verdict_from(table)
+                verdict = verdict_from(json.loads(str(text)))
                 self.verdicts[verdict.id] = verdict
                 if self.terminal:
                     self.terminal.done(verdict)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
-            self.problems.append(f"{report.nodeid} could not be loaded: {str(report.longrepr).splitlines()[-1]}")
+            self.problems.append(
+                f"{report.nodeid} could not be loaded: {str(report.longrepr).splitlines()[-1]}"
+            )
 
     def pytest_internalerror(self, excrepr: object) -> None:
         self.problems.append(str(excrepr).strip().splitlines()[-1])
@@ -210,7 +218,7 @@ class _Run:
             self.terminal.end(self.report, self.problems)
 
 
-class _Terminal(TerminalReporter):
+class _Terminal(TerminalReporter):  # type: ignore[misc]
     """Stands in for pytest's terminal reporter: a progress bar, then our report.
 
     With -vv pytest's own account of the failures follows, tracebacks included, for those who write checks.
@@ -277,7 +285,9 @@ def _relative(folder: str, root: Path) -> str:
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
 
 
-def _judge(item: Check, journal: Journal, error: BaseException | None, call: pytest.CallInfo[None]) -> Verdict:
+def _judge(
+    item: Check, journal: Journal, error: BaseException | None, call: pytest.CallInfo[None]
+) -> Verdict:
     blocked_by, tell = None, ("", "")
     match error:
         case None:
@@ -312,7 +322,3 @@ def _judge(item: Check, journal: Journal, error: BaseException | None, call: pyt
         curl=() if passed else tuple(journal.curls()),
         log=() if passed else tuple(journal.log()),
     )
-
-
-def _verdict_from(table: dict[str, Any]) -> Verdict:
-    return report.verdict_from(table)

@@ -19,7 +19,8 @@ SCHEMA = 1
 class Verdict:
     """How one check ended and what the student is told. Durations in seconds.
 
-    `blocked_by` is the id of the check that must pass first; `log` and `curl` are the last lines and requests.
+    `blocked_by` is the id of the check that must pass first; `log` and `curl` are the last lines and
+    requests.
     """
 
     id: str
@@ -104,7 +105,13 @@ def load_course(root: Path) -> Course:
 
 
 def compose(
-    verdicts: Iterable[Verdict], course: Course, *, project: str, seed: int, started_at: str, duration_s: float
+    verdicts: Iterable[Verdict],
+    course: Course,
+    *,
+    project: str,
+    seed: int,
+    started_at: str,
+    duration_s: float,
 ) -> Report:
     """Put verdicts together, sorted by lab and then in the order given."""
     by_lab: dict[str, list[Verdict]] = {}
@@ -147,7 +154,8 @@ def save(report: Report, path: Path) -> None:
         draft.replace(path)
     except OSError as error:
         raise LabError(
-            f"The report could not be written to {path}: {error.strerror}.", "Name another file: --report FILE"
+            f"The report could not be written to {path}: {error.strerror}.",
+            "Name another file: --report FILE",
         ) from None
 
 

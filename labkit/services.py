@@ -226,7 +226,9 @@ def _wait_until_it_listens(service: Service, port: int) -> None:
         taken = _PortTaken if accepts_connections(port) else ProjectError
         raise taken(
             f"`api` to keep running and listen on API_PORT ({port})",
-            _with_log(f"it {_ended(code)} {time.monotonic() - service.started:.1f} s after the start", service),
+            _with_log(
+                f"it {_ended(code)} {time.monotonic() - service.started:.1f} s after the start", service
+            ),
         )
     if accepts_connections(port):
         return

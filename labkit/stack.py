@@ -47,7 +47,9 @@ def up(folder: Path, choice: str) -> int:
             out.say("Ctrl-C stops it all.")
             return _watch(running, interrupted, out)
     except ProjectError as error:
-        raise LabError(f"The project cannot be started: expected {error.expected}.\nSaw: {error.saw}") from None
+        raise LabError(
+            f"The project cannot be started: expected {error.expected}.\nSaw: {error.saw}"
+        ) from None
     finally:
         out.flush()
 
@@ -71,7 +73,11 @@ def _require_free(port: str) -> None:
 def _by(port: int) -> str:
     try:
         for connection in psutil.net_connections("tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and tuple(connection.laddr)[1:] == (port,)
+                and connection.pid
+            ):
                 return f" by process {connection.pid} ({psutil.Process(connection.pid).name()})"
     except psutil.Error:
         pass
@@ -90,9 +96,7 @@ def _migrate(the_project: Project, settings: dict[str, str], out: _Log) -> None:
         )
 
 
-def _start(
-    stack: ExitStack, the_project: Project, name: str, settings: dict[str, str], out: _Log
-) -> Service:
+def _start(stack: ExitStack, the_project: Project, name: str, settings: dict[str, str], out: _Log) -> Service:
     service = services.start(the_project, name, settings, out.of(name))
     stack.callback(_stop, service)
     return service

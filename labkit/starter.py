@@ -34,7 +34,8 @@ def make(root: Path, destination: Path) -> int:
     """
     if destination.exists() and (not destination.is_dir() or any(destination.iterdir())):
         raise UsageError(
-            f"{destination} exists already and is not an empty folder.", "Name a folder that does not exist yet."
+            f"{destination} exists already and is not an empty folder.",
+            "Name a folder that does not exist yet.",
         )
     try:
         for source, target in _COPIED.items():

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from labkit.contract import Violation
 from labkit.evidence import CheckFailed, Journal, recording
-from labkit.http import Client, Response
+from labkit.http import JSON, Client, Response
 
 _NOBODY = "00000000-0000-4000-8000-000000000000"
 
@@ -34,13 +34,13 @@ def walk(client: Client) -> tuple[Violation, ...]:
             _try(client, "PUT", path, json={"title": "survey"})
         _try(client, "GET", "/nowhere")
         _try(client, "PATCH", "/tasks")
-        if created is not None and created.status == 201 and (path := _path(created)):
-            _try(client, "GET", path)
-            _try(client, "PUT", path, json={"title": "survey again"})
-            _try(client, "PUT", path, json={"title": ""})
-            _try(client, "PUT", path, body=b"title=x", content_type="text/plain")
-            _try(client, "PATCH", path)
-            _try(client, "DELETE", path)
+        if created is not None and created.status == 201 and (place := _path(created)):
+            _try(client, "GET", place)
+            _try(client, "PUT", place, json={"title": "survey again"})
+            _try(client, "PUT", place, json={"title": ""})
+            _try(client, "PUT", place, body=b"title=x", content_type="text/plain")
+            _try(client, "PATCH", place)
+            _try(client, "DELETE", place)
     return tuple({(v.where, v.rule): v for v in journal.violations}.values())
 
 
@@ -51,7 +51,7 @@ def _try(
     *,
     json: object = None,
     body: bytes | None = None,
-    content_type: str = "application/json",
+    content_type: str = JSON,
 ) -> Response | None:
     try:
         return client.request(method, path, json=json, body=body, content_type=content_type)

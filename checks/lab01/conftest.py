@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
+from labkit.fuzz import FuzzResult
 
 from labkit import evidence, fuzz
-from labkit.fuzz import FuzzResult
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -50,7 +50,9 @@ def fuzzing(request) -> Iterator[dict[str, Future]]:
 
     Under xdist, where nobody knows which process will ask, they run when they are asked for.
     """
-    phases = [item.name.removeprefix("test_") for item in request.session.items if item.path.stem == "test_fuzz"]
+    phases = [
+        item.name.removeprefix("test_") for item in request.session.items if item.path.stem == "test_fuzz"
+    ]
     if not phases or hasattr(request.config, "workerinput"):
         yield {}
         return
@@ -82,5 +84,10 @@ def fuzzed(stack, fuzzing, request) -> Callable[[str], FuzzResult]:
 
 def _fuzz(url: str, phase: str, seed: int) -> FuzzResult:
     return fuzz.run_fuzz(
-        url, phase=phase, seed=seed, config=ROOT / "schemathesis.toml", contract=ROOT / "openapi.yaml", timeout=50
+        url,
+        phase=phase,
+        seed=seed,
+        config=ROOT / "schemathesis.toml",
+        contract=ROOT / "openapi.yaml",
+        timeout=50,
     )

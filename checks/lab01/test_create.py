@@ -49,7 +49,8 @@ def test_says_where(api):
 def test_keeps_what_was_sent(api):
     """Title, description, priority, type and payload come back exactly as they were sent.
 
-    Through how many hands does a value go between the request's bytes and the answer's, and which of them may change it?
+    Through how many hands does a value go between the request's bytes and the answer's, and which of
+    them may change it?
     """
     task = tasks.create(api, **WHOLE)
     for name, value in WHOLE.items():
@@ -60,7 +61,8 @@ def test_keeps_what_was_sent(api):
 def test_fills_in_defaults(api):
     """Fields that the client leaves out get their defaults.
 
-    Where do your defaults stand: in the contract, in the code, or in both, and what happens when they disagree?
+    Where do your defaults stand: in the contract, in the code, or in both, and what happens when they
+    disagree?
     """
     task = tasks.create(api, "Only a title")
     for name, value in {"description": "", "priority": 0, "type": "noop", "payload": {}}.items():
@@ -133,7 +135,14 @@ def test_numbers_come_back_equal(api):
 
     What does your language's JSON parser make of 0.1, of 1e300, of 9007199254740991?
     """
-    numbers = {"tenth": 0.1, "huge": 1e300, "tiny": -2.5e-300, "safe": 9007199254740991, "third": 1 / 3, "one": 1.0}
+    numbers = {
+        "tenth": 0.1,
+        "huge": 1e300,
+        "tiny": -2.5e-300,
+        "safe": 9007199254740991,
+        "third": 1 / 3,
+        "one": 1.0,
+    }
     payload = tasks.create(api, payload=numbers).get("payload")
     for name, value in numbers.items():
         found = payload.get(name) if isinstance(payload, dict) else None

@@ -1,4 +1,5 @@
-"""The contract fuzzed: thousands of requests that nobody thought of, each answer held against openapi.yaml."""
+"""The contract fuzzed: thousands of requests that nobody thought of, each answer held against
+openapi.yaml."""
 
 from labkit.checks import check
 from labkit.evidence import did, fail

@@ -145,7 +145,12 @@ def test_text_of_all_kinds_survives(api):
 
     Which characters are dangerous: to whom, and where would you make them harmless?
     """
-    for text in ("<script>alert(1)</script>", "Ελληνικά עברית العربية 中文 🏳️‍🌈", "a\u202eb\u0007c\x7f\u2028", '"\\/\b\f'):
+    for text in (
+        "<script>alert(1)</script>",
+        "Ελληνικά עברית العربية 中文 🏳️‍🌈",
+        "a\u202eb\u0007c\x7f\u2028",
+        '"\\/\b\f',
+    ):
         task = tasks.create(api, text, description=text, payload={"a": text})
         again = tasks.read(api, task)
         for name, value in {"title": text, "description": text, "payload": {"a": text}}.items():

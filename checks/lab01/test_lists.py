@@ -47,7 +47,9 @@ def test_empty_list_is_a_list(own_stack):
     """
     with own_stack(fresh=True) as empty:
         answer = empty.client.get("/tasks").expect(200)
-        expect(answer.tasks == [] and answer.meta.get("total") == 0, "an empty list with a total of 0", answer)
+        expect(
+            answer.tasks == [] and answer.meta.get("total") == 0, "an empty list with a total of 0", answer
+        )
 
 
 @check(points=0.2, read=HANDOUT)

@@ -48,7 +48,13 @@ def test_other_media_types_are_415(api):
     The bytes look like JSON. Is that enough to treat them as JSON?
     """
     path = f"/tasks/{tasks.create(api)['id']}"
-    for content_type in ("text/plain", "application/x-www-form-urlencoded", "application/xml", "text/json", None):
+    for content_type in (
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/xml",
+        "text/json",
+        None,
+    ):
         for method, target in (("POST", "/tasks"), ("PUT", path)):
             api.request(method, target, body=b'{"title": "x"}', content_type=content_type).expect_error(
                 415, "unsupported_media_type", f"for Content-Type {content_type or 'left out'}"
@@ -61,13 +67,20 @@ def test_media_type_parameters_are_fine(api):
 
     What comes after the semicolon in a Content-Type, and do you have to care?
     """
-    for content_type in ("application/json; charset=utf-8", "application/json;charset=UTF-8", "Application/JSON"):
-        api.post("/tasks", body=b'{"title": "x"}', content_type=content_type).expect(201, f"for {content_type}")
+    for content_type in (
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "Application/JSON",
+    ):
+        api.post("/tasks", body=b'{"title": "x"}', content_type=content_type).expect(
+            201, f"for {content_type}"
+        )
 
 
 @check(points=0.15, read=HANDOUT)
 def test_no_body_at_all(api):
-    """A POST without a body is answered with 415 if it declares no media type, and with 400 if it declares JSON.
+    """A POST without a body is answered with 415 if it declares no media type, and with 400 if it
+    declares JSON.
 
     Nothing was sent: is that the wrong type of content, or wrong content?
     """
@@ -97,14 +110,15 @@ def test_large_bodies_without_length_are_413(api):
 
     Who tells you the size of a body that does not say it itself?
     """
-    api.stream("POST", "/tasks", (body_of(LIMIT + 1)[i : i + 8192] for i in range(0, LIMIT + 1, 8192))).expect_error(
-        413, "payload_too_large", "for 65,537 bytes in chunks"
-    )
+    api.stream(
+        "POST", "/tasks", (body_of(LIMIT + 1)[i : i + 8192] for i in range(0, LIMIT + 1, 8192))
+    ).expect_error(413, "payload_too_large", "for 65,537 bytes in chunks")
 
 
 @check(points=0.2, read=HANDOUT)
 def test_order_of_the_answers(api):
-    """When several things are wrong, the first in this order answers: path, method, size, media type, validity, existence.
+    """When several things are wrong, the first in this order answers: path, method, size, media type,
+    validity, existence.
 
     Why does this order make sense? What does each step cost you, and what does it spare you?
     """
@@ -129,9 +143,7 @@ def test_order_of_the_answers(api):
 
 def _paths(api):
     """Every path of the contract, with an id where one is needed, and its declared methods."""
-    return {
-        path.replace("{id}", tasks.NOBODY): declared for path, declared in api.contract.paths().items()
-    }
+    return {path.replace("{id}", tasks.NOBODY): declared for path, declared in api.contract.paths().items()}
 
 
 def _undeclared(api):

@@ -61,7 +61,16 @@ def test_leaves_the_servers_fields(api):
     """
     task = tasks.create(api, "Rewrite me")
     answer = api.put(f"/tasks/{task['id']}", json=NEW).expect(200).task
-    for name in ("id", "status", "attempts", "created_at", "request_id", "result", "error", "assigned_worker"):
+    for name in (
+        "id",
+        "status",
+        "attempts",
+        "created_at",
+        "request_id",
+        "result",
+        "error",
+        "assigned_worker",
+    ):
         expect(
             answer.get(name) == task.get(name), f"`{name}` still {task.get(name)!r}", repr(answer.get(name))
         )
@@ -93,7 +102,9 @@ def test_moves_updated_at(api):
         return answer if str(answer.get("updated_at")) > str(task.get("updated_at")) else None
 
     later = wait_until(moved, within=1.2, every=0.2)
-    expect(bool(later), f"`updated_at` later than {task.get('updated_at')}", "the same time, or an earlier one")
+    expect(
+        bool(later), f"`updated_at` later than {task.get('updated_at')}", "the same time, or an earlier one"
+    )
 
 
 @check(points=0.15, read=HANDOUT)

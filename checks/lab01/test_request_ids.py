@@ -75,9 +75,9 @@ def test_is_kept_with_the_task(api):
     """
     answer = tasks.created(api, headers={HEADER: "created-by-this"})
     expect(answer.task.get("request_id") == "created-by-this", "`request_id` created-by-this", answer)
-    api.put(
-        f"/tasks/{answer.task['id']}", json={"title": "y"}, headers={HEADER: "changed-by-that"}
-    ).expect(200)
+    api.put(f"/tasks/{answer.task['id']}", json={"title": "y"}, headers={HEADER: "changed-by-that"}).expect(
+        200
+    )
     kept = tasks.read(api, answer.task).get("request_id")
     expect(kept == "created-by-this", "`request_id` still created-by-this after a PUT", repr(kept))
     made = tasks.created(api)

@@ -17,7 +17,8 @@ HANDOUT = "lab-01-rest-api.md#start-and-stop"
 def test_starts(shared_stack):
     """The Procfile's `api` command starts a server on API_HOST:API_PORT.
 
-    What does your process do between its first line and the moment it listens, and where does the port come from?
+    What does your process do between its first line and the moment it listens, and where does the port
+    come from?
     """
     if isinstance(shared_stack, ProjectError):
         raise CheckFailed(shared_stack.expected, shared_stack.saw)
@@ -45,7 +46,9 @@ def test_info(api):
     """
     answer = api.get("/info").expect(200)
     expect(
-        isinstance(answer.data, dict) and answer.data.get("name") == "flowforge" and bool(answer.data.get("version")),
+        isinstance(answer.data, dict)
+        and answer.data.get("name") == "flowforge"
+        and bool(answer.data.get("version")),
         '`"name": "flowforge"` and a version in `data`',
         answer,
     )
@@ -55,7 +58,8 @@ def test_info(api):
 def test_info_names_the_environment(own_stack):
     """`GET /info` shows the ENVIRONMENT that the process was started with.
 
-    What should differ between the build you test and the one that serves customers: the code, or what surrounds it?
+    What should differ between the build you test and the one that serves customers: the code, or what
+    surrounds it?
     """
     with own_stack(ENVIRONMENT="staging-7") as stack:
         did("start `api` with ENVIRONMENT=staging-7")
@@ -103,7 +107,8 @@ def test_idle_connection_does_not_delay_the_end(own_stack):
 def test_refuses_connections_after_the_end(own_stack):
     """Once it was told to end, the API accepts no new connections.
 
-    A load balancer tries the next instance when a connection is refused. What does it do with one that is accepted and dropped?
+    A load balancer tries the next instance when a connection is refused. What does it do with one that
+    is accepted and dropped?
     """
     with own_stack() as stack:
         port = int(stack.service.settings["API_PORT"])

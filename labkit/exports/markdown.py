@@ -10,7 +10,12 @@ _SIGNS = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.BLOCKED: "⏸️
 
 def to_text(report: Report, course: Course | None = None) -> str:
     """Points by lab, then every failure with its whole feedback, then what passed, folded away."""
-    lines = [f"# {report.score:g} of {report.max_score:g} points", "", "| Lab | Points | Checks |", "|---|---|---|"]
+    lines = [
+        f"# {report.score:g} of {report.max_score:g} points",
+        "",
+        "| Lab | Points | Checks |",
+        "|---|---|---|",
+    ]
     lines += [_row(lab) for lab in report.labs]
     lines.append("")
     for verdict in report.verdicts():

@@ -22,7 +22,12 @@ _OPENED = 4
 """How many failures are shown whole; the rest in a line each. The first is the one to mend first."""
 _MOST_LINES = {"did": 3, "expected": 3, "saw": 7, "ask": 3, "paste": 4, "log": 3}
 
-_STYLES = {Outcome.PASSED: "green", Outcome.FAILED: "red", Outcome.BLOCKED: "yellow", Outcome.ERROR: "magenta"}
+_STYLES = {
+    Outcome.PASSED: "green",
+    Outcome.FAILED: "red",
+    Outcome.BLOCKED: "yellow",
+    Outcome.ERROR: "magenta",
+}
 _SIGNS = {
     Outcome.PASSED: ("✓", "ok"),
     Outcome.FAILED: ("✗", "FAILED"),
@@ -38,7 +43,13 @@ def console(file: TextIO, color: str = "auto") -> Console:
         width = max(WIDTH, min(Console(file=file).width, 110))
     wanted = {"yes": True, "no": False}.get(color, file.isatty() and not os.environ.get("NO_COLOR"))
     return Console(
-        file=file, width=width, force_terminal=wanted, no_color=not wanted, highlight=False, emoji=False, markup=False
+        file=file,
+        width=width,
+        force_terminal=wanted,
+        no_color=not wanted,
+        highlight=False,
+        emoji=False,
+        markup=False,
     )
 
 
@@ -89,7 +100,8 @@ def render(
     problems: Sequence[str] = (),
     everything: bool = False,
 ) -> None:
-    """Print the report. `problems` are the grader's own; `everything` opens every failure and lists every check."""
+    """Print the report. `problems` are the grader's own; `everything` opens every failure and lists
+    every check."""
     failed = [v for v in report.verdicts() if v.outcome in (Outcome.FAILED, Outcome.ERROR)]
     failed.sort(key=lambda v: v.outcome != Outcome.FAILED)
     blocked = report.verdicts(Outcome.BLOCKED)
@@ -237,7 +249,9 @@ def _points(out: Console, lab: Lab, duration_s: float) -> None:
     style = "green" if share == 1 else "yellow"
     out.print(
         Text.assemble(
-            (f"{lab.id} {lab.title}  ", "bold"), (bar, style), f" {lab.score:g}/{lab.max_score:g} points  {counts}"
+            (f"{lab.id} {lab.title}  ", "bold"),
+            (bar, style),
+            f" {lab.score:g}/{lab.max_score:g} points  {counts}",
         ),
         soft_wrap=True,
     )

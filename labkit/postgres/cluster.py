@@ -7,7 +7,6 @@ import os
 import secrets
 import shutil
 import subprocess
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,11 +75,6 @@ class Store:
     account: Account | None
 
     @property
-    def start_lock(self) -> Path:
-        """Held while a server is started or stopped."""
-        return self.state / "start.lock"
-
-    @property
     def template(self) -> Path:
         """An initialised cluster that never runs."""
         return self.folder / "template"
@@ -98,6 +92,11 @@ class Store:
     def is_ready(self) -> bool:
         """Whether `prepare` has finished here."""
         return (self.folder / "ready").exists()
+
+
+def start_lock(state: Path) -> Path:
+    """Held while a server is started or stopped."""
+    return state / "start.lock"
 
 
 def open_store() -> Store:
@@ -166,9 +165,17 @@ def admin_url(store: Store, port: int) -> str:
     return f"postgresql://{ADMIN}:{store.password}@127.0.0.1:{port}/{ADMIN}"
 
 
-def other_stores(store: Store) -> list[Path]:
-    """This machine's stores of other versions."""
-    return [path for path in store.state.glob(f"{host()}-pg*") if path.is_dir() and path != store.folder]
+def forget(store: Store) -> None:
+    """Delete a store that nothing runs from."""
+    spoil(store)
+    remove(store.folder)
+
+
+def all_stores(state: Path) -> list[Store]:
+    """This machine's stores, of whatever version."""
+    return [
+        Store(state, path, service_account()) for path in sorted(state.glob(f"{host()}-pg*")) if path.is_dir()
+    ]
 
 
 def _initialise(store: Store) -> None:
@@ -214,17 +221,11 @@ def _run(store: Store, program: str, *arguments: str, typed: str = "") -> None:
 
 
 def _no_room(path: Path, error: OSError) -> LabError:
-    reason = (error.strerror or str(error)).lower()
+    if isinstance(error, shutil.Error):  # one entry a file: (from, to, reason)
+        reason = str(error.args[0][0][2])
+    else:
+        reason = (error.strerror or str(error)).lower()
     return LabError(
         f"PostgreSQL cannot be set up in {path}: {reason}.",
         "Make room or give yourself the right to write there, or name another folder in LAB_STATE_DIR.",
     )
-
-
-def forget(store_folder: Path) -> None:
-    """Delete a store that nothing runs from."""
-    with suppress(OSError):
-        (store_folder / "ready").unlink(missing_ok=True)
-    shutil.rmtree(store_folder, ignore_errors=True)
-
-

@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.sql import SQL, Composed, Identifier, Literal as Value
+from psycopg.sql import SQL, Composed, Identifier
+from psycopg.sql import Literal as Value
 
 from labkit.errors import LabError
 from labkit.postgres import runs
@@ -50,6 +51,11 @@ class Server:
     """The folder of its unix socket, on its default port."""
     release: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
 
+    @property
+    def key(self) -> str:
+        """What tells this server from others in the register of runs."""
+        return address(self.admin_url) if self.kind == "url" else self.kind
+
     def create_database(self, label: str = "check", template: str | None = None) -> Database:
         """A new database, empty or a clone of the database named `template`.
 
@@ -58,7 +64,7 @@ class Server:
         belongs to the admin from then on, and its role can connect to its clones only.
         """
         name = f"lab_{runs.token()}_{_plain(label)}_{secrets.token_hex(3)}"
-        runs.register(_address(self.admin_url))
+        runs.register(self.key)
         with _admin(self.admin_url, f"create the database {name}") as connection:
             if template is None:
                 role = name
@@ -108,7 +114,7 @@ class Server:
             connection.execute(statement)
 
     def _password(self, role: str) -> str:
-        return derived_password(state_folder(), f"{_address(self.admin_url)} {role}")
+        return derived_password(state_folder(), f"{address(self.admin_url)} {role}")
 
     def _describe(self, name: str, role: str) -> Database:
         password = self._password(role)
@@ -127,18 +133,22 @@ class Server:
 def connect(url: str) -> psycopg.Connection[Any]:
     """A connection as the admin, in autocommit mode. psycopg.Error if that fails."""
     return psycopg.connect(
-        url, autocommit=True, connect_timeout=CONNECT_PATIENCE_S, application_name="labkit", gssencmode="disable"
+        url,
+        autocommit=True,
+        connect_timeout=CONNECT_PATIENCE_S,
+        application_name="labkit",
+        gssencmode="disable",
     )
 
 
 def sweep(server: Server) -> int:
     """Drop what dead runs of this user on this machine left on `server`; how many databases that was."""
     dropped = 0
-    with runs.dead_runs(_address(server.admin_url)) as dead:
+    with runs.dead_runs(server.key) as dead:
         if dead:
             with _admin(server.admin_url, "drop the databases of runs that have ended") as connection:
                 for run in dead:
-                    dropped += _drop_run(connection, run.token)
+                    dropped += _drop_run(connection, run)
     return dropped
 
 
@@ -192,7 +202,9 @@ def _seal(connection: psycopg.Connection[Any], template: str) -> str:
     owner, comment = row
     if comment and (match := re.fullmatch(r"template of (\S+)", comment)):
         return match[1]
-    statement = SQL("COMMENT ON DATABASE {} IS {}").format(Identifier(template), Value(f"template of {owner}"))
+    statement = SQL("COMMENT ON DATABASE {} IS {}").format(
+        Identifier(template), Value(f"template of {owner}")
+    )
     connection.execute(statement)
     _run(connection, "ALTER DATABASE {} OWNER TO CURRENT_USER", template)
     connection.execute(
@@ -230,12 +242,12 @@ def _admin(url: str, purpose: str) -> Iterator[psycopg.Connection[Any]]:
     except psycopg.Error as error:
         reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise LabError(
-            f"PostgreSQL at {_address(url)} did not {purpose}: {reason}.",
+            f"PostgreSQL at {address(url)} did not {purpose}: {reason}.",
             "Is the server up, and has its disk room? `lab down` stops the one that the checks keep.",
         ) from error
 
 
-def _address(url: str) -> str:
+def address(url: str) -> str:
     """Host and port: what tells servers apart, without a secret."""
     parts = conninfo_to_dict(url)
     return f"{parts.get('host') or parts.get('hostaddr') or 'localhost'}:{parts.get('port') or 5432}"
@@ -245,7 +257,9 @@ def _url(admin_url: str, database: str, role: str | None = None, password: str |
     """`admin_url` with another database and, if given, another role."""
     parts = urlsplit(admin_url)
     replaced = {"dbname", *(() if role is None else ("user", "password"))}
-    query = [(key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in replaced]
+    query = [
+        (key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in replaced
+    ]
     where = parts.netloc
     if role is not None:
         where = f"{role}:{password}@{where.rpartition('@')[2]}"

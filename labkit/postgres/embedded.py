@@ -17,13 +17,14 @@ from labkit.postgres import runs
 from labkit.postgres.cluster import (
     Store,
     admin_url,
+    all_stores,
     copy_template,
     forget,
     open_store,
-    other_stores,
     prepare,
     remove,
     spoil,
+    start_lock,
 )
 from labkit.postgres.databases import Server, clients, connect, count_databases, sweep
 from labkit.postgres.postmaster import (
@@ -37,10 +38,18 @@ from labkit.postgres.postmaster import (
     port_is_free,
     spawn_detached,
     start,
-    stop,
     stop_on,
 )
-from labkit.postgres.state import duration, fast_folder, is_locked, locked, make_folder, socket_folder, try_lock
+from labkit.postgres.state import (
+    duration,
+    fast_folder,
+    is_locked,
+    locked,
+    make_folder,
+    socket_folder,
+    state_folder,
+    try_lock,
+)
 from labkit.postgres.wheel import MAJOR
 
 _IDLE = "10m"
@@ -90,7 +99,7 @@ def open_embedded() -> Server:
     """The shared server, running, with this process known as one of its runs."""
     idle = duration(os.environ.get("LAB_POSTGRES_IDLE") or _IDLE, "LAB_POSTGRES_IDLE")
     shared = Shared(open_store())
-    with locked(shared.store.start_lock):
+    with locked(start_lock(shared.store.state)):
         make_folder(shared.store.folder)
         alone = not is_locked(shared.runs_lock)
         runs.hold(shared.runs_lock)
@@ -101,7 +110,7 @@ def open_embedded() -> Server:
         _ensure_keeper(shared, idle)
     bound_log(shared.log)
     server = describe(shared, postmaster)
-    runs.register(f"127.0.0.1:{postmaster.port}")
+    runs.register(server.key)
     sweep(server)
     return server
 
@@ -112,16 +121,15 @@ def describe(shared: Shared, postmaster: Postmaster) -> Server:
 
 
 def stop_shared() -> bool:
-    """Stop the shared servers of this user now, with their keepers; whether one was running."""
-    store = open_store()
+    """Stop the shared servers of this user now, of whatever version, and their keepers; whether one was running."""
+    state = state_folder()
     stopped = False
-    with locked(store.start_lock):
-        for folder in [store.folder, *other_stores(store)]:
-            shared = Shared(Store(store.state, folder, store.account))
+    with locked(start_lock(state)):
+        for store in all_stores(state):
+            shared = Shared(store)
             stopped |= find(shared.data) is not None
-            if folder.exists():
-                _dismiss_keeper(shared)
-                close_down(shared)
+            _dismiss_keeper(shared)
+            close_down(shared)
     return stopped
 
 
@@ -252,12 +260,13 @@ def _ensure_keeper(shared: Shared, idle: float) -> None:
     if (lock := try_lock(shared.keeper_lock)) is None:
         return
     try:  # the keeper inherits the lock, so there is no moment in which nobody holds it
-        spawn_keeper("shared", str(shared.store.folder), lock, shared.store.folder / "keeper.log")
+        pid = spawn_keeper("shared", shared.store.folder, lock, shared.store.folder / "keeper.log")
+        shared.keeper_lock.write_text(f"{pid}\n")
     finally:
         os.close(lock)
 
 
-def spawn_keeper(duty: str, folder: str, descriptor: int, log: Path) -> int:
+def spawn_keeper(duty: str, folder: Path, descriptor: int, log: Path) -> int:
     """Start `keeper.py` for a folder, with one inherited descriptor; its process id."""
     code = "import sys; sys.path.append(sys.argv[1]); from labkit.postgres.keeper import main; main(*sys.argv[2:])"
     home = str(Path(labkit.__file__).parents[1])
@@ -267,7 +276,7 @@ def spawn_keeper(duty: str, folder: str, descriptor: int, log: Path) -> int:
         for name in ("HOME", "LAB_STATE_DIR", "PYTHONPATH", "TMPDIR", "XDG_CACHE_HOME")
         if name in os.environ
     }
-    command = [sys.executable, "-P", "-c", code, home, duty, folder, str(descriptor)]
+    command = [sys.executable, "-P", "-c", code, home, duty, str(folder), str(descriptor)]
     log.unlink(missing_ok=True)
     return spawn_detached(command, log, keep_open=[descriptor], environment=environment)
 
@@ -282,12 +291,12 @@ def _dismiss_keeper(shared: Shared) -> None:
 
 def _retire_others(store: Store) -> None:
     """Stop and delete servers of other versions that no run uses."""
-    for folder in other_stores(store):
-        other = Shared(Store(store.state, folder, store.account))
-        if not is_locked(other.runs_lock):
-            _dismiss_keeper(other)
-            close_down(other)
-            forget(folder)
+    for other in all_stores(store.state):
+        shared = Shared(other)
+        if other != store and not is_locked(shared.runs_lock):
+            _dismiss_keeper(shared)
+            close_down(shared)
+            forget(other)
 
 
 def _spoken(seconds: float) -> str:

@@ -8,12 +8,10 @@ from __future__ import annotations
 import os
 import select
 import time
+from contextlib import suppress
 from pathlib import Path
 
-import psycopg
-
-from labkit.errors import LabError
-from labkit.postgres.cluster import Store, admin_url, remove
+from labkit.postgres.cluster import Store, admin_url, remove, start_lock
 from labkit.postgres.databases import clients, sweep
 from labkit.postgres.embedded import Shared, close_down, describe
 from labkit.postgres.postmaster import bound_log, find, stop_on
@@ -22,6 +20,7 @@ from labkit.postgres.state import is_locked, locked, service_account
 _LOOK_EVERY_S = 1.0
 _ASK_EVERY_S = 5.0
 """Least time between two looks at who is connected, when the limit is shorter than that."""
+_CLEAN_UP_S = 30.0
 
 
 def main(duty: str, folder: str, descriptor: str) -> None:
@@ -34,15 +33,13 @@ def main(duty: str, folder: str, descriptor: str) -> None:
 
 def keep(shared: Shared, lock: int) -> None:
     """Stop the shared server when it has been idle for its limit; end when there is no server any more."""
-    os.truncate(lock, 0)
-    os.pwrite(lock, str(os.getpid()).encode(), 0)
     idle_since: float | None = None
     while True:
         limit = shared.idle_limit()
         time.sleep(min(_LOOK_EVERY_S, max(limit / 4, 0.05)))
         bound_log(shared.log)
         if find(shared.data) is None:
-            with locked(shared.store.start_lock):
+            with locked(start_lock(shared.store.state)):
                 if find(shared.data) is None:
                     os.close(lock)
                     return
@@ -57,7 +54,7 @@ def keep(shared: Shared, lock: int) -> None:
         if _connected(shared):
             idle_since = time.monotonic() + max(_ASK_EVERY_S - limit, 0)
             continue
-        with locked(shared.store.start_lock):
+        with locked(start_lock(shared.store.state)):
             if not is_locked(shared.runs_lock):
                 close_down(shared)
                 os.close(lock)  # before anybody else can start a server and look for its keeper
@@ -68,27 +65,24 @@ def guard(folder: Path, owner: int) -> None:
     """Wait until the other end of the pipe `owner` is closed; then leave nothing of a private server behind."""
     while not select.select([owner], [], [], _LOOK_EVERY_S)[0]:
         bound_log(folder / "server.log")
-    if not folder.exists():
-        return
-    # Nothing can start under the new name; what is starting now writes its pid file there.
-    gone = folder.with_name(f"{folder.name}.gone")
-    folder.rename(gone)
-    stop_on(gone / "data")
-    remove(gone)
+    deadline = time.monotonic() + _CLEAN_UP_S
+    while (
+        folder.exists() and time.monotonic() < deadline
+    ):  # its owner may have been killed while it copied files
+        stop_on(folder / "data")
+        remove(folder)
 
 
 def _sweep(shared: Shared) -> None:
     if (postmaster := find(shared.data)) is not None:
-        try:
+        with suppress(
+            Exception
+        ):  # whatever it is (the environment may be deleted by now), the next run will see
             sweep(describe(shared, postmaster))
-        except LabError:
-            return
 
 
 def _connected(shared: Shared) -> bool:
-    if (postmaster := find(shared.data)) is None:
-        return False
-    try:
-        return clients(admin_url(shared.store, postmaster.port)) > 0
-    except psycopg.Error:
-        return False
+    if (postmaster := find(shared.data)) is not None:
+        with suppress(Exception):
+            return clients(admin_url(shared.store, postmaster.port)) > 0
+    return False

@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
@@ -77,7 +78,9 @@ def free_port(avoid: Sequence[int] = ()) -> int:
     for port in random.sample(_PORTS, 200):
         if port not in avoid and port_is_free(port):
             return port
-    raise LabError("No free port was found on 127.0.0.1.", "End some of the servers that run on this machine.")
+    raise LabError(
+        "No free port was found on 127.0.0.1.", "End some of the servers that run on this machine."
+    )
 
 
 def port_is_free(port: int) -> bool:
@@ -172,20 +175,15 @@ def stop(postmaster: Postmaster, mode: StopMode = "fast") -> None:
 
 
 def stop_on(data: Path) -> None:
-    """Leave no process behind that works on the folder `data`, whatever state its server is in."""
-    for _ in range(50):
-        if (postmaster := find(data)) is not None:
-            stop(postmaster, "immediate")
-            return
-        lines = _pid_file(data)
-        if not lines or not lines[0].isdigit() or not _is_postmaster(int(lines[0]), data):
-            break
-        time.sleep(0.02)  # starting: about to write the rest of the file
-    else:
-        kill(int(lines[0]))
-    for process in _workers_on(data):
-        with suppress(psutil.Error):
-            process.kill()
+    """Leave no process behind that works on the folder `data`: starting, running, or orphaned by a crash."""
+    if (postmaster := find(data)) is not None:
+        stop(postmaster, "immediate")
+    deadline = time.monotonic() + _STOP_PATIENCE_S
+    while (left := _processes_on(data)) and time.monotonic() < deadline:
+        for process in left:
+            with suppress(psutil.Error):
+                process.kill()
+        time.sleep(_POLL_S)
 
 
 def freeze(postmaster: Postmaster) -> None:
@@ -246,14 +244,19 @@ def _exists(pid: int) -> bool:
         return False
 
 
-def _workers_on(data: Path) -> Iterator[psutil.Process]:
-    """Children that outlived their postmaster: they work in the data folder and end when they notice."""
-    for process in psutil.process_iter(["name"]):
-        if not str(process.info["name"] or "").startswith("postgres"):
+def _processes_on(data: Path) -> list[psutil.Process]:
+    """Postmasters (or the shell about to start one), known by their arguments, and their children, by their folder."""
+    found = []
+    for process in psutil.process_iter(["cmdline", "name", "status"]):
+        if process.info["status"] == psutil.STATUS_ZOMBIE:
             continue
+        arguments = process.info["cmdline"] or []
         with suppress(psutil.Error, OSError):
-            if Path(process.cwd()) == data.resolve():
-                yield process
+            if ("-D", str(data)) in pairwise(arguments) or (
+                str(process.info["name"] or "").startswith("postgres") and Path(process.cwd()) == data
+            ):
+                found.append(process)
+    return found
 
 
 def _pid_file(data: Path) -> list[str]:
@@ -280,5 +283,3 @@ def _remedy(log: str) -> str:
         if sign in log:
             return remedy
     return "Run `lab down` and try again, or use another PostgreSQL: LAB_POSTGRES_URL=postgresql://…"
-
-

@@ -10,7 +10,6 @@ import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -20,21 +19,13 @@ _held: dict[Path, int] = {}
 """Locks that this process keeps until it ends."""
 
 
-@dataclass(frozen=True)
-class DeadRun:
-    """A run whose process has ended, and the servers on which it may have left databases."""
-
-    token: str
-    servers: tuple[str, ...]
-
-
 def token() -> str:
     """The name of this run: its process id and a random part."""
     return _token(os.getpid())
 
 
 def register(server: str) -> None:
-    """Note, before the first database is created there, that this run uses `server` (host and port)."""
+    """Note, before the first database is created there, that this run uses `server`."""
     folder = make_folder(state_folder() / "runs")
     path = folder / token()
     if path not in _held:
@@ -55,8 +46,8 @@ def hold(lock_file: Path) -> None:
 
 
 @contextmanager
-def dead_runs(server: str) -> Iterator[list[DeadRun]]:
-    """Runs that are dead and used `server`; when the body ends well, they have nothing there any more."""
+def dead_runs(server: str) -> Iterator[list[str]]:
+    """Tokens of runs that are dead and used `server`; when the body ends well, they have nothing there any more."""
     held: list[tuple[Path, int]] = []
     try:
         for path in (state_folder() / "runs").glob("[!.]*"):
@@ -64,9 +55,11 @@ def dead_runs(server: str) -> Iterator[list[DeadRun]]:
                 continue
             if server in _servers(path):
                 held.append((path, lock))
-            else:
-                os.close(lock)
-        yield [DeadRun(path.name, tuple(_servers(path))) for path, _ in held]
+                continue
+            if not _servers(path):  # another sweep was faster
+                path.unlink(missing_ok=True)
+            os.close(lock)
+        yield [path.name for path, _ in held]
         for path, _ in held:
             if left := [name for name in _servers(path) if name != server]:
                 path.write_text("".join(f"{name}\n" for name in left))
@@ -75,14 +68,6 @@ def dead_runs(server: str) -> Iterator[list[DeadRun]]:
     finally:
         for _, lock in held:
             os.close(lock)
-
-
-def is_dead(path: Path) -> bool:
-    """Whether the run that locked the file `path` has ended."""
-    if path in _held or (lock := try_lock(path)) is None:
-        return False
-    os.close(lock)
-    return True
 
 
 def _servers(path: Path) -> list[str]:

@@ -237,7 +237,8 @@ def _own(folder: Path) -> None:
         raise LabError(f"{folder}, where the checks keep their PostgreSQL, is not a folder.", remedy)
     if found.st_uid != os.geteuid():
         raise LabError(
-            f"{folder}, where the checks keep their PostgreSQL, belongs to user {found.st_uid}, not to you.", remedy
+            f"{folder}, where the checks keep their PostgreSQL, belongs to user {found.st_uid}, not to you.",
+            remedy,
         )
     if found.st_mode & 0o022:
         raise LabError(

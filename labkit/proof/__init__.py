@@ -1,1 +1,1 @@
-"""Proof of the checks: projects whose marks are known beforehand, and whether the checks give them those marks."""
+"""Proof of the checks: projects whose marks are known beforehand, and whether they get those marks."""

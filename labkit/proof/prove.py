@@ -27,7 +27,8 @@ _RUN_S = 600.0
 
 @dataclass(frozen=True)
 class Finding:
-    """How one specimen fared. `problems` are sentences that name the file and the remedy; none: as expected."""
+    """How one specimen fared. `problems` are sentences that name the file and the remedy; none: as
+    expected."""
 
     specimen: Specimen
     failed: frozenset[str]
@@ -44,13 +45,17 @@ def run(root: Path, names: Sequence[str], processes: int) -> int:
         sign = "✗" if finding.problems else "✓"
         style = "red" if finding.problems else "green"
         failed = len(finding.failed)
-        out.print(f"{sign} {finding.specimen.name:<44} {finding.duration_s:5.1f} s  {failed:>3} failed", style=style)
+        out.print(
+            f"{sign} {finding.specimen.name:<44} {finding.duration_s:5.1f} s  {failed:>3} failed", style=style
+        )
         for problem in finding.problems:
             out.print(f"    {problem}")
     problems = sum(len(finding.problems) for finding in found)
     if not names:
         problems += _unkilled(root, found, out)
-    out.print(f"\n{len(found)} specimens, {problems} problems.", style="bold red" if problems else "bold green")
+    out.print(
+        f"\n{len(found)} specimens, {problems} problems.", style="bold red" if problems else "bold green"
+    )
     return int(problems > 0)
 
 
@@ -66,7 +71,13 @@ def _choose(known: list[Specimen], names: Sequence[str]) -> list[Specimen]:
 
 def _examine(root: Path, chosen: Sequence[Specimen], processes: int, out: Console) -> list[Finding]:
     found: dict[str, Finding] = {}
-    columns = (TextColumn("proving"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TextColumn("{task.description}"))
+    columns = (
+        TextColumn("proving"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
     with Progress(*columns, console=out, transient=True) as progress, ThreadPoolExecutor(processes) as pool:
         bar = progress.add_task("", total=len(chosen))
         waiting = {pool.submit(examine, root, specimen): specimen for specimen in chosen}
@@ -92,7 +103,9 @@ def examine(root: Path, specimen: Specimen) -> Finding:
         except LabError as error:
             return Finding(specimen, frozenset(), time.monotonic() - started, (str(error),))
     failed = frozenset(v.id for v in outcome.verdicts(Outcome.FAILED))
-    return Finding(specimen, failed, time.monotonic() - started, tuple(_compare(root, specimen, outcome, failed)))
+    return Finding(
+        specimen, failed, time.monotonic() - started, tuple(_compare(root, specimen, outcome, failed))
+    )
 
 
 def _grade(root: Path, specimen: Specimen, folder: Path, file: Path) -> Report:
@@ -100,12 +113,22 @@ def _grade(root: Path, specimen: Specimen, folder: Path, file: Path) -> Report:
     command += ["--project", str(folder), "--report", str(file), "--graded", "-p", "no:cacheprovider"]
     try:
         ended = subprocess.run(
-            command, cwd=root, capture_output=True, text=True, timeout=_RUN_S, check=False, stdin=subprocess.DEVNULL
+            command,
+            cwd=root,
+            capture_output=True,
+            text=True,
+            timeout=_RUN_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
         )
     except subprocess.TimeoutExpired:
-        raise LabError(f"The checks did not end within {_RUN_S:.0f} s.", "Which check waits without a deadline?") from None
+        raise LabError(
+            f"The checks did not end within {_RUN_S:.0f} s.", "Which check waits without a deadline?"
+        ) from None
     if not file.exists():
-        raise LabError(f"The checks ended with status {ended.returncode} and no report.", ended.stdout[-2000:])
+        raise LabError(
+            f"The checks ended with status {ended.returncode} and no report.", ended.stdout[-2000:]
+        )
     return report.read(file)
 
 
@@ -113,7 +136,8 @@ def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[
     """What differs from what is known of the specimen, each with the remedy."""
     path = specimen.source.relative_to(root)
     problems = [
-        f"{v.id}: the grader itself failed ({v.saw.splitlines()[0]}). Mend the check: no project may cause that."
+        f"{v.id}: the grader itself failed ({v.saw.splitlines()[0]}). "
+        "Mend the check: no project may cause that."
         for v in outcome.verdicts(Outcome.ERROR)
     ]
     problems += [
@@ -141,5 +165,7 @@ def _unkilled(root: Path, found: Sequence[Finding], out: Console) -> int:
     killed = {check for finding in found for check in (finding.specimen.fails or ())}
     idle = [check for check in manifest.load(root) if check not in killed]
     for check in idle:
-        out.print(f"✗ {check}: no wrong specimen makes it fail. Add a patch under specimens/wrong/.", style="red")
+        out.print(
+            f"✗ {check}: no wrong specimen makes it fail. Add a patch under specimens/wrong/.", style="red"
+        )
     return len(idle)

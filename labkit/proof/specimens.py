@@ -37,7 +37,10 @@ class Specimen:
         """Make the project in the folder `into`; SpecimenError if its patch does not apply."""
         patch = self.source if self.source.suffix == ".patch" else None
         shutil.copytree(
-            reference if patch else self.source, into, ignore=shutil.ignore_patterns("__pycache__"), symlinks=True
+            reference if patch else self.source,
+            into,
+            ignore=shutil.ignore_patterns("__pycache__"),
+            symlinks=True,
         )
         if patch:
             _apply(patch, into)
@@ -48,7 +51,9 @@ def load(root: Path) -> list[Specimen]:
     labs = tuple(sorted(path.name for path in (root / "checks").glob("lab[0-9][0-9]")))
     return [
         Specimen("reference", root / "project", labs, "The reference earns every point.", frozenset()),
-        Specimen("starter", root / "starter", labs, "What students start from fails, but fails cleanly.", None),
+        Specimen(
+            "starter", root / "starter", labs, "What students start from fails, but fails cleanly.", None
+        ),
         *(_accepted(path) for path in sorted((root / "specimens" / "accepted").iterdir()) if path.is_dir()),
         *(_wrong(path) for path in sorted((root / "specimens" / "wrong").glob("*/*.patch"))),
     ]

@@ -1,7 +1,9 @@
 """How a JSON body is read: size first, then media type, then JSON as RFC 8259 has it and no more."""
 
+import asyncio
 import json
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from fastapi import Request, Response
@@ -11,6 +13,7 @@ from starlette.routing import Match
 from starlette.types import Scope
 
 MAX_BODY_BYTES = 65_536
+DISCARD_S = 0.5
 
 # No double has as many digits before the point.
 MAX_INTEGER_DIGITS = 400
@@ -39,9 +42,11 @@ class JSONRequest(Request):
 
     async def body(self) -> bytes:
         body = bytearray()
-        async for chunk in self.stream():
+        stream = self.stream()
+        async for chunk in stream:
             body += chunk
             if len(body) > MAX_BODY_BYTES:
+                await discard(stream)
                 raise HTTPException(413, f"The body is larger than {MAX_BODY_BYTES} bytes.")
         media_type = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if media_type != "application/json":
@@ -56,6 +61,14 @@ class JSONRequest(Request):
             )
         except (ValueError, RecursionError):
             raise HTTPException(400, "The body is not valid JSON.") from None
+
+
+async def discard(stream: AsyncIterator[bytes]) -> None:
+    """Reads on for a moment: a client that sends all before it listens would find the connection reset."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(DISCARD_S):
+            async for _ in stream:
+                pass
 
 
 def parse_integer(digits: str) -> int | float:

@@ -65,18 +65,17 @@ def declared_methods(request: Request) -> list[str]:
 
 
 async def on_invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
-    problems = [(field_name(problem["loc"]), problem["msg"]) for problem in error.errors()]
+    problems = error.errors()
     details = [
-        FieldError(field=field, message=message.removeprefix("Value error, "))
-        for field, message in problems
-        if field
+        FieldError(field=field_name(problem["loc"]), message=problem["msg"].removeprefix("Value error, "))
+        for problem in problems
+        if problem["loc"] != ("body",)
     ]
-    whole = [message for field, message in problems if not field]
-    return error_response(400, whole[0] if whole else "The request is not valid.", details)
+    return error_response(400, "The request is not valid." if details else problems[0]["msg"], details)
 
 
 def field_name(location: Sequence[str | int]) -> str:
-    """ "payload.size" of ("body", "payload", "size"), "page" of ("query", "page"), "" of the body as a whole.
+    """ "payload.size" of ("body", "payload", "size"), "page" of ("query", "page").
 
     A name that the client made up may hold a lone surrogate, which no response can carry.
     """

@@ -56,11 +56,13 @@ def render(log_format: str) -> list[Processor]:
     if log_format == "pretty":
         plain = structlog.dev.plain_traceback  # the fancier ones print local variables, and so secrets
         return [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=plain)]
-    return [
-        structlog.processors.format_exc_info,
-        structlog.processors.EventRenamer("msg"),
-        structlog.processors.JSONRenderer(),
-    ]
+    return [structlog.processors.format_exc_info, arrange, structlog.processors.JSONRenderer()]
+
+
+def arrange(logger: Any, method: str, event: EventDict) -> EventDict:
+    """What every line has comes first, so that people can read them, too."""
+    first = {"timestamp": event.pop("timestamp"), "level": event.pop("level"), "msg": event.pop("event")}
+    return {**first, "service": event.pop("service"), **event}
 
 
 def describe(error: BaseException) -> str:

@@ -75,10 +75,11 @@ def listening_socket(host: str, port: int) -> socket.socket:
 
 async def close(door: socket.socket, runner: web.AppRunner) -> None:
     """Stop accepting, without cutting off who has connected already and may have sent a request."""
-    loop = asyncio.get_running_loop()
+    loop, server = asyncio.get_running_loop(), runner.server
+    assert server is not None, "the runner was set up before there was a door"
     loop.remove_reader(door)
     await asyncio.sleep(0)  # connections that asyncio has just accepted become attached to the server
-    late = []
+    late: list[socket.socket] = []
     with contextlib.suppress(OSError):
         while len(late) < BACKLOG:
             late.append(door.accept()[0])
@@ -86,12 +87,7 @@ async def close(door: socket.socket, runner: web.AppRunner) -> None:
         await site.stop()
     for connection in late:
         connection.setblocking(False)
-        await loop.connect_accepted_socket(_protocols(runner), connection)
-
-
-def _protocols(runner: web.AppRunner) -> web.Server:
-    assert runner.server is not None, "the runner has been set up"
-    return runner.server
+        await loop.connect_accepted_socket(server, connection)
 
 
 def _why(error: OSError, settings: Settings) -> str:
