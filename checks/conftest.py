@@ -16,8 +16,14 @@ from labkit.postgres import Database, Server
 from labkit.project import Project, ProjectError
 from labkit.services import Service
 
-STARTS = "lab01.service.starts"
-"""The check that fails, once for all, when the API does not come up."""
+GATES = {"lab02": "lab02.persistence.works_on_the_database"}
+"""The check of a lab that fails, once for all, when the API cannot do the basics; lab 01 has one for each."""
+
+
+@pytest.fixture
+def gate(request: pytest.FixtureRequest) -> str | None:
+    """The gate of the lab that the running check belongs to."""
+    return GATES.get(request.path.parent.name)
 
 
 @pytest.fixture(scope="session")
@@ -110,11 +116,11 @@ def shared_stack(request: pytest.FixtureRequest) -> Stack | ProjectError:
 
 
 @pytest.fixture
-def stack(shared_stack: Stack | ProjectError) -> Stack:
+def stack(shared_stack: Stack | ProjectError, gate: str | None) -> Stack:
     """The shared API; blocks the check if it does not start, fails it if it has died since."""
     if isinstance(shared_stack, ProjectError):
-        raise Blocked(STARTS, CheckFailed(shared_stack.expected, shared_stack.saw))
-    return watched(shared_stack)
+        raise Blocked(gate or "lab01.service.starts", CheckFailed(shared_stack.expected, shared_stack.saw))
+    return watched(shared_stack, gate)
 
 
 @pytest.fixture
@@ -123,7 +129,8 @@ def api(stack: Stack) -> Client:
     return stack.client
 
 
-def watched(stack: Stack) -> Stack:
-    """Show what the stack's service prints from now on, should the running check fail."""
+def watched(stack: Stack, gate: str | None) -> Stack:
+    """Make a stack part of the running check: of its evidence, and of what blocks it."""
+    stack.client.gate = gate
     evidence.journal().logs.append(stack.service.tail())
     return stack

@@ -160,11 +160,16 @@ class Client:
     """
 
     def __init__(
-        self, base_url: str, contract: Contract | None, known: Collection[tuple[str, str]] = frozenset()
+        self,
+        base_url: str,
+        contract: Contract | None,
+        known: Collection[tuple[str, str]] = frozenset(),
     ) -> None:
         self.base_url = base_url
         self.contract = contract
         self.known = known
+        self.gate: str | None = None
+        """The check that fails, once for all, when the service cannot do the basics; set by the running one."""
         self._http = httpx.Client(
             base_url=base_url,
             timeout=scaled(ANSWER_S),

@@ -216,11 +216,13 @@ class _PortTaken(ProjectError):
     """Somebody else took the port between our choice and the start."""
 
 
-def _wait_until_it_listens(service: Service, port: int) -> None:
-    def answer() -> bool:
-        return service.exit_code is not None or accepts_connections(port)
+def wait_until_listening_or_gone(service: Service, port: int) -> None:
+    """Returns when the service accepts connections on `port`, has ended, or START_S has passed."""
+    wait_until(lambda: service.exit_code is not None or accepts_connections(port), within=START_S)
 
-    wait_until(answer, within=START_S)
+
+def _wait_until_it_listens(service: Service, port: int) -> None:
+    wait_until_listening_or_gone(service, port)
     if (code := service.exit_code) is not None:
         service._join()
         taken = _PortTaken if accepts_connections(port) else ProjectError

@@ -32,7 +32,7 @@ def created(
         answer.task  # noqa: B018  (fails here if there is none)
         return answer
     except CheckFailed as cause:
-        raise Blocked(CREATES, cause) from None
+        raise Blocked(api.gate or CREATES, cause) from None
 
 
 def read(api: Client, task: dict[str, Any]) -> dict[str, Any]:
@@ -40,4 +40,4 @@ def read(api: Client, task: dict[str, Any]) -> dict[str, Any]:
     try:
         return api.get(f"/tasks/{task['id']}").expect(200).task
     except CheckFailed as cause:
-        raise Blocked(READS, cause) from None
+        raise Blocked(api.gate or READS, cause) from None

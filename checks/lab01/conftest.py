@@ -8,9 +8,9 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from labkit.fuzz import FuzzResult
 
 from labkit import evidence, fuzz
+from labkit.fuzz import FuzzResult
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -1,9 +1,10 @@
-"""A cluster's files: the programs and an initialised template, made once, and copies of it, made in no time."""
+"""A cluster's files: the programs and an initialised template, both made once, and copies of the template."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import secrets
 import shutil
 import subprocess
@@ -11,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from labkit.errors import LabError
-from labkit.postgres.postmaster import StartError, clean_environment
+from labkit.postgres.postmaster import StartError
+from labkit.postgres.processes import clean_environment
 from labkit.postgres.state import (
     Account,
     hand_over,
@@ -48,6 +50,7 @@ full_page_writes = off
 synchronous_commit = on
 wal_level = minimal
 max_wal_senders = 0
+max_logical_replication_workers = 0
 min_wal_size = 16MB
 max_wal_size = 256MB
 checkpoint_timeout = 1h
@@ -75,6 +78,11 @@ class Store:
     account: Account | None
 
     @property
+    def runs_lock(self) -> Path:
+        """Shared by every run that uses a server of this store."""
+        return self.folder / "runs.lock"
+
+    @property
     def template(self) -> Path:
         """An initialised cluster that never runs."""
         return self.folder / "template"
@@ -90,8 +98,9 @@ class Store:
         return (self.folder / "password").read_text()
 
     def is_ready(self) -> bool:
-        """Whether `prepare` has finished here."""
-        return (self.folder / "ready").exists()
+        """Whether `prepare` has finished here, and nobody has deleted what it made."""
+        made = (self.folder / "ready", self.folder / "password", self.template / "PG_VERSION", self.postgres)
+        return all(path.exists() for path in made)
 
 
 def start_lock(state: Path) -> Path:
@@ -214,7 +223,7 @@ def _run(store: Store, program: str, *arguments: str, typed: str = "") -> None:
         return
     if "could not look up effective user ID" in done.stdout:
         raise LabError(
-            f"PostgreSQL cannot be set up: the user id {os.geteuid()} has no name on this machine (/etc/passwd).",
+            f"PostgreSQL cannot be set up: user id {os.geteuid()} has no name on this machine (/etc/passwd).",
             "Run as a user that has one, or use another PostgreSQL: LAB_POSTGRES_URL=postgresql://…",
         )
     raise StartError(done.stdout)
@@ -222,7 +231,7 @@ def _run(store: Store, program: str, *arguments: str, typed: str = "") -> None:
 
 def _no_room(path: Path, error: OSError) -> LabError:
     if isinstance(error, shutil.Error):  # one entry a file: (from, to, reason)
-        reason = str(error.args[0][0][2])
+        reason = re.sub(r"^\[Errno \d+\] ([^:]+).*", r"\1", str(error.args[0][0][2])).lower()
     else:
         reason = (error.strerror or str(error)).lower()
     return LabError(

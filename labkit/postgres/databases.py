@@ -1,15 +1,15 @@
-"""Databases for the checks: created with a role that owns nothing else, cloned, dropped, swept after dead runs."""
+"""Databases for the checks: created with a role that owns nothing else, cloned, dropped, swept."""
 
 from __future__ import annotations
 
 import re
 import secrets
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, LiteralString
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import psycopg
 from psycopg import errors
@@ -24,13 +24,16 @@ from labkit.postgres.state import derived_password, state_folder
 Kind = Literal["embedded", "docker", "url"]
 CONNECT_PATIENCE_S = 5
 
+_SEAL = "template of "
+"""Starts the comment on a sealed template."""
+
 
 @dataclass(frozen=True)
 class Database:
     """A database of a run's own.
 
-    `url` is for the project under test: its role owns the database and may nothing else. `admin_url` is the same
-    database as the server's admin. `socket_url` is `url` by unix socket, None where the server has none.
+    `url` is for the project under test: its role owns the database and may do nothing else. `admin_url` is
+    the same database as the server's admin. `socket_url` is `url` by unix socket, None where there is none.
     """
 
     name: str
@@ -49,7 +52,7 @@ class Server:
     version: int
     sockets: Path | None = None
     """The folder of its unix socket, on its default port."""
-    release: Callable[[], None] = field(default=lambda: None, repr=False, compare=False)
+    release: Callable[[], object] = field(default=lambda: None, repr=False, compare=False)
 
     @property
     def key(self) -> str:
@@ -59,9 +62,9 @@ class Server:
     def create_database(self, label: str = "check", template: str | None = None) -> Database:
         """A new database, empty or a clone of the database named `template`.
 
-        A new role owns a new database. Clones share the role of their template, which owns what is inside: giving
-        that to another role would lose grants and default privileges. The first clone seals the template: it
-        belongs to the admin from then on, and its role can connect to its clones only.
+        A new role owns a new database. Clones share the role of their template, which owns what is inside:
+        giving that to another role would lose default privileges and cost another connection. The first clone
+        seals the template: it belongs to the admin from then on, and its role can connect to its clones only.
         """
         name = f"lab_{runs.token()}_{_plain(label)}_{secrets.token_hex(3)}"
         runs.register(self.key)
@@ -87,7 +90,8 @@ class Server:
         try:
             yield database
         finally:
-            self.drop_database(database)
+            with suppress(LabError):  # the server may be gone; what is left is swept when it is next used
+                self.drop_database(database)
 
     def close(self) -> None:
         """Release what this process holds: a container is stopped; the kept embedded server goes on."""
@@ -104,8 +108,8 @@ class Server:
             Identifier(name), Identifier(role), Identifier(template)
         )
         if self.kind != "url":
-            # Measured with fsync off: 7 to 11 ms, against 15 to 40 ms through the log. A server with fsync on would
-            # have to write out everything that it holds, for everybody, twice.
+            # Measured with fsync off: 7 to 11 ms, against 15 to 40 ms through the log. A server with fsync on
+            # would have to write out everything that it holds, for everybody, twice.
             statement += SQL(" STRATEGY FILE_COPY")
         try:
             connection.execute(statement)
@@ -114,7 +118,7 @@ class Server:
             connection.execute(statement)
 
     def _password(self, role: str) -> str:
-        return derived_password(state_folder(), f"{address(self.admin_url)} {role}")
+        return derived_password(state_folder(), role)
 
     def _describe(self, name: str, role: str) -> Database:
         password = self._password(role)
@@ -162,7 +166,8 @@ def clients(url: str) -> int:
     """How many clients other than this one are connected to the server."""
     with connect(url) as connection:
         row = connection.execute(
-            "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
         ).fetchone()
     return int(row[0]) if row else 0
 
@@ -175,8 +180,17 @@ def count_databases(url: str) -> int:
 
 def _drop_run(connection: psycopg.Connection[Any], run: str) -> int:
     pattern = f"lab_{run}_%".replace("_", r"\_")
-    databases = _names(connection, "SELECT datname FROM pg_database WHERE datname LIKE %s", pattern)
-    roles = _names(connection, "SELECT rolname FROM pg_roles WHERE rolname LIKE %s", pattern)
+    # A run can have come to the same server as several admins: each clears up its own.
+    databases = _names(
+        connection,
+        "SELECT datname FROM pg_database WHERE datname LIKE %s AND pg_has_role(datdba, 'USAGE')",
+        pattern,
+    )
+    roles = _names(
+        connection,
+        "SELECT rolname FROM pg_roles WHERE rolname LIKE %s AND pg_has_role(oid, 'MEMBER')",
+        pattern,
+    )
     _drop(connection, databases, roles)
     return len(databases)
 
@@ -193,30 +207,49 @@ def _drop(connection: psycopg.Connection[Any], databases: list[str], roles: list
 
 def _seal(connection: psycopg.Connection[Any], template: str) -> str:
     """Make `template` fit to be cloned, if that has not been done; the role that owns what is inside."""
+    if (role := _sealed(connection, template)) is not None:
+        return role
+    with connection.transaction():
+        connection.execute("SELECT pg_advisory_xact_lock(hashtext(%s))", [template])
+        if (role := _sealed(connection, template)) is None:  # nobody was faster
+            role = _owner(connection, template)[0]
+            note = SQL("COMMENT ON DATABASE {} IS {}").format(Identifier(template), Value(_SEAL + role))
+            connection.execute(note)
+            _run(connection, "ALTER DATABASE {} OWNER TO CURRENT_USER", template)
+            _run(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", template)
+    _disconnect(connection, template)
+    return role
+
+
+def _sealed(connection: psycopg.Connection[Any], template: str) -> str | None:
+    """The role that a sealed template's content belongs to; None if it is not sealed."""
+    owner, is_ours, comment = _owner(connection, template)
+    if not is_ours:
+        return None  # a comment by its owner says nothing
+    if not comment.startswith(_SEAL):
+        raise LabError(
+            f"The database {template} cannot be cloned: it belongs to {owner}, not to a role of the checks.",
+            "Clone one that create_database() made.",
+        )
+    return comment.removeprefix(_SEAL)
+
+
+def _owner(connection: psycopg.Connection[Any], database: str) -> tuple[str, bool, str]:
+    """The owner of a database, whether that is ourselves, and the comment on it."""
     row = connection.execute(
-        "SELECT pg_get_userbyid(datdba), shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s",
-        [template],
+        "SELECT pg_get_userbyid(datdba), pg_get_userbyid(datdba) = CURRENT_USER,"
+        " coalesce(shobj_description(oid, 'pg_database'), '') FROM pg_database WHERE datname = %s",
+        [database],
     ).fetchone()
     if row is None:
-        raise LabError(f"The database {template}, of which a clone is wanted, does not exist (any more).")
-    owner, comment = row
-    if comment and (match := re.fullmatch(r"template of (\S+)", comment)):
-        return match[1]
-    statement = SQL("COMMENT ON DATABASE {} IS {}").format(
-        Identifier(template), Value(f"template of {owner}")
-    )
-    connection.execute(statement)
-    _run(connection, "ALTER DATABASE {} OWNER TO CURRENT_USER", template)
-    connection.execute(
-        SQL("REVOKE ALL ON DATABASE {} FROM {}").format(Identifier(template), Identifier(owner))
-    )
-    _disconnect(connection, template)
-    return str(owner)
+        raise LabError(f"The database {database}, of which a clone is wanted, does not exist (any more).")
+    return str(row[0]), bool(row[1]), str(row[2])
 
 
 def _disconnect(connection: psycopg.Connection[Any], database: str) -> None:
     connection.execute(
-        "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity WHERE datname = %s AND pid <> pg_backend_pid()",
+        "SELECT pg_terminate_backend(pid, 2000) FROM pg_stat_activity"
+        " WHERE datname = %s AND pid <> pg_backend_pid()",
         [database],
     )
 
@@ -240,11 +273,16 @@ def _admin(url: str, purpose: str) -> Iterator[psycopg.Connection[Any]]:
         with connect(url) as connection:
             yield connection
     except psycopg.Error as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise LabError(
-            f"PostgreSQL at {address(url)} did not {purpose}: {reason}.",
+            f"PostgreSQL at {address(url)} did not {purpose}: {first_line(error)}.",
             "Is the server up, and has its disk room? `lab down` stops the one that the checks keep.",
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, as the end of a sentence."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
 
 
 def address(url: str) -> str:
@@ -260,10 +298,9 @@ def _url(admin_url: str, database: str, role: str | None = None, password: str |
     query = [
         (key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in replaced
     ]
-    where = parts.netloc
-    if role is not None:
-        where = f"{role}:{password}@{where.rpartition('@')[2]}"
-    return urlunsplit(("postgresql", where, f"/{database}", urlencode(query, safe="/", quote_via=quote), ""))
+    where = parts.netloc if role is None else f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
+    options = f"?{urlencode(query, safe='/', quote_via=quote)}" if query else ""
+    return f"postgresql://{where}/{database}{options}"
 
 
 def _plain(label: str) -> str:

@@ -1,9 +1,8 @@
-"""The embedded server: started once, shared by every run of a user, kept for the next one, stopped when idle."""
+"""The embedded server: started once, shared by every run of a user, kept for the next, stopped when idle."""
 
 from __future__ import annotations
 
 import os
-import sys
 import time
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,49 +10,39 @@ from pathlib import Path
 
 import psycopg
 
-import labkit
 from labkit.errors import LabError
 from labkit.postgres import runs
 from labkit.postgres.cluster import (
     Store,
     admin_url,
     all_stores,
-    copy_template,
     forget,
     open_store,
     prepare,
     remove,
-    spoil,
     start_lock,
 )
-from labkit.postgres.databases import Server, clients, connect, count_databases, sweep
+from labkit.postgres.databases import Server, clients, connect, count_databases, first_line, sweep
+from labkit.postgres.launch import launch, launch_copy
+from labkit.postgres.locks import is_locked, locked, try_lock
 from labkit.postgres.postmaster import (
     Postmaster,
     StartError,
     bound_log,
-    clean_environment,
     find,
-    free_port,
-    kill,
-    port_is_free,
-    spawn_detached,
-    start,
+    stop,
     stop_on,
 )
+from labkit.postgres.processes import kill, spawn_keeper
 from labkit.postgres.state import (
     duration,
     fast_folder,
-    is_locked,
-    locked,
     make_folder,
-    socket_folder,
     state_folder,
-    try_lock,
 )
 from labkit.postgres.wheel import MAJOR
 
 _IDLE = "10m"
-_PORT_TRIES = 5
 
 
 @dataclass(frozen=True)
@@ -61,11 +50,6 @@ class Shared:
     """The files of the shared server that belongs to a store."""
 
     store: Store
-
-    @property
-    def runs_lock(self) -> Path:
-        """Shared by every run that uses the server."""
-        return self.store.folder / "runs.lock"
 
     @property
     def keeper_lock(self) -> Path:
@@ -101,13 +85,13 @@ def open_embedded() -> Server:
     shared = Shared(open_store())
     with locked(start_lock(shared.store.state)):
         make_folder(shared.store.folder)
-        alone = not is_locked(shared.runs_lock)
-        runs.hold(shared.runs_lock)
+        alone = not is_locked(shared.store.runs_lock)
+        runs.hold(shared.store.runs_lock)
+        _ensure_keeper(shared, idle)  # before there is something to keep: this process may be killed any time
         postmaster = find(shared.data)
         if postmaster is None or not _answers(shared, postmaster, alone):
             postmaster = _start(shared, keep_data=not alone)
             _retire_others(shared.store)
-        _ensure_keeper(shared, idle)
     bound_log(shared.log)
     server = describe(shared, postmaster)
     runs.register(server.key)
@@ -121,7 +105,7 @@ def describe(shared: Shared, postmaster: Postmaster) -> Server:
 
 
 def stop_shared() -> bool:
-    """Stop the shared servers of this user now, of whatever version, and their keepers; whether one was running."""
+    """Stop this user's shared servers, of whatever version, and their keepers; whether one was running."""
     state = state_folder()
     stopped = False
     with locked(start_lock(state)):
@@ -163,18 +147,16 @@ class Status:
 
 def shared_status() -> Status:
     """How the shared server is, without starting it."""
-    shared = Shared(open_store())
-    postmaster = find(shared.data)
-    if postmaster is None:
-        return Status(shared.store.folder)
-    url = admin_url(shared.store, postmaster.port)
-    uptime = time.time() - postmaster.started
-    try:
-        return Status(
-            shared.store.folder, postmaster.pid, postmaster.port, uptime, count_databases(url), clients(url)
-        )
-    except psycopg.Error:
-        return Status(shared.store.folder, postmaster.pid, postmaster.port, uptime)
+    state = state_folder()
+    for store in all_stores(state):
+        if (postmaster := find(Shared(store).data)) is not None:
+            url = admin_url(store, postmaster.port)
+            uptime = time.time() - postmaster.started
+            counts = (0, 0)
+            with suppress(psycopg.Error):
+                counts = (count_databases(url), clients(url))
+            return Status(store.folder, postmaster.pid, postmaster.port, uptime, *counts)
+    return Status(state)
 
 
 def _answers(shared: Shared, postmaster: Postmaster, alone: bool) -> bool:
@@ -184,67 +166,33 @@ def _answers(shared: Shared, postmaster: Postmaster, alone: bool) -> bool:
         return True
     except (psycopg.Error, OSError) as error:
         if not postmaster.alive() or alone:
-            kill(postmaster.pid)
+            stop(postmaster, "immediate")
             return False
         raise LabError(
-            f"PostgreSQL on 127.0.0.1:{postmaster.port} (process {postmaster.pid}) does not answer, and another run "
-            f"uses it: {str(error).strip().splitlines()[0]}.",
+            f"PostgreSQL on 127.0.0.1:{postmaster.port} (process {postmaster.pid}) does not answer, "
+            f"and another run uses it: {first_line(error)}.",
             "Wait for that run to end, or stop the server with `lab down`.",
         ) from error
 
 
 def _start(shared: Shared, keep_data: bool) -> Postmaster:
     """Start the server: on the data of a crashed one if other runs need that, else on a fresh copy."""
-    prepare(shared.store)
-    previous = _last_port(shared)
+    store = shared.store
+    prepare(store)
+    port = _last_port(shared)
     stop_on(shared.data)
     if keep_data and (shared.data / "PG_VERSION").exists():
+        (shared.data / "postmaster.pid").unlink(missing_ok=True)
         with suppress(StartError):
-            (shared.data / "postmaster.pid").unlink(missing_ok=True)
-            return _start_on_some_port(shared, previous)
-    try:
-        return _start_afresh(shared, previous)
-    except StartError:
-        spoil(shared.store)  # whatever is broken there: make all of it anew
-        prepare(shared.store)
-        return _start_afresh(shared, previous)
-
-
-def _start_afresh(shared: Shared, port: int | None) -> Postmaster:
+            return launch(store, shared.data.parent, shared.log, port)
     close_down(shared)
-    store = shared.store
     fast = fast_folder(store.state)
     if fast == store.state:
         make_folder(shared.live)
     else:
         shared.live.symlink_to(make_folder(fast / store.folder.name))
-    copy_template(store, shared.data)
-    return _start_on_some_port(shared, port)
-
-
-def _start_on_some_port(shared: Shared, port: int | None) -> Postmaster:
-    """A port that is free now can be taken a moment later: try others."""
-    store = shared.store
-    sockets = socket_folder(shared.data.parent, store.account)
-    tried: list[int] = []
-    while True:
-        tried.append(port if port and port not in tried and port_is_free(port) else free_port(tried))
-        try:
-            postmaster = start(store.postgres, shared.data, tried[-1], sockets, shared.log, store.account)
-        except StartError as error:
-            if not error.port_taken or len(tried) == _PORT_TRIES:
-                raise
-            continue
-        link_default_port(postmaster)
-        return postmaster
-
-
-def link_default_port(postmaster: Postmaster) -> None:
-    """Let `?host=/dir` reach the socket without a port."""
-    if postmaster.sockets is not None:
-        link = postmaster.sockets / ".s.PGSQL.5432"
-        link.unlink(missing_ok=True)
-        link.symlink_to(f".s.PGSQL.{postmaster.port}")
+    stop_on(shared.data)  # again: the link to it may have been lost
+    return launch_copy(store, shared.data.parent, shared.log, port)
 
 
 def _last_port(shared: Shared) -> int | None:
@@ -266,21 +214,6 @@ def _ensure_keeper(shared: Shared, idle: float) -> None:
         os.close(lock)
 
 
-def spawn_keeper(duty: str, folder: Path, descriptor: int, log: Path) -> int:
-    """Start `keeper.py` for a folder, with one inherited descriptor; its process id."""
-    code = "import sys; sys.path.append(sys.argv[1]); from labkit.postgres.keeper import main; main(*sys.argv[2:])"
-    home = str(Path(labkit.__file__).parents[1])
-    environment = clean_environment()
-    environment |= {
-        name: os.environ[name]
-        for name in ("HOME", "LAB_STATE_DIR", "PYTHONPATH", "TMPDIR", "XDG_CACHE_HOME")
-        if name in os.environ
-    }
-    command = [sys.executable, "-P", "-c", code, home, duty, str(folder), str(descriptor)]
-    log.unlink(missing_ok=True)
-    return spawn_detached(command, log, keep_open=[descriptor], environment=environment)
-
-
 def _dismiss_keeper(shared: Shared) -> None:
     """End the keeper, if there is one. Its lock tells that the process id in the file is its own."""
     if not is_locked(shared.keeper_lock):
@@ -293,7 +226,7 @@ def _retire_others(store: Store) -> None:
     """Stop and delete servers of other versions that no run uses."""
     for other in all_stores(store.state):
         shared = Shared(other)
-        if other != store and not is_locked(shared.runs_lock):
+        if other != store and not is_locked(shared.store.runs_lock):
             _dismiss_keeper(shared)
             close_down(shared)
             forget(other)

@@ -7,7 +7,15 @@ from psycopg import errors
 
 from labkit.errors import LabError, UsageError
 from labkit.postgres import runs
-from labkit.postgres.databases import CONNECT_PATIENCE_S, Server, address, connect, drop_own, sweep
+from labkit.postgres.databases import (
+    CONNECT_PATIENCE_S,
+    Server,
+    address,
+    connect,
+    drop_own,
+    first_line,
+    sweep,
+)
 
 OLDEST = 15
 
@@ -18,7 +26,7 @@ def open_given(url: str, source: str) -> Server:
         where = address(url)
     except psycopg.ProgrammingError as error:
         raise UsageError(
-            f"{source} is not a valid PostgreSQL URL: {_first_line(error)}.",
+            f"{source} is not a valid PostgreSQL URL: {first_line(error)}.",
             "It looks like postgresql://user:password@host:5432/postgres; "
             "special characters in the password are percent-encoded.",
         ) from error
@@ -26,7 +34,8 @@ def open_given(url: str, source: str) -> Server:
         with connect(url) as connection:
             version = connection.info.server_version // 10000
             row = connection.execute(
-                "SELECT rolsuper OR (rolcreatedb AND rolcreaterole) FROM pg_roles WHERE rolname = CURRENT_USER"
+                "SELECT rolsuper OR (rolcreatedb AND rolcreaterole)"
+                " FROM pg_roles WHERE rolname = CURRENT_USER"
             ).fetchone()
     except psycopg.Error as error:
         raise _unusable(where, source, error) from error
@@ -60,11 +69,6 @@ def _unusable(where: str, source: str, error: psycopg.Error) -> LabError:
             "use the embedded one: `--postgres embedded`.",
         )
     return LabError(
-        f"PostgreSQL at {where} ({source}) cannot be used: {_first_line(error)}.",
+        f"PostgreSQL at {where} ({source}) cannot be used: {first_line(error)}.",
         "Start that server or correct the URL; or use the embedded one: `--postgres embedded`.",
     )
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,4 +1,4 @@
-"""Processes that outlive a run: one stops the shared server when nobody needs it, others clean up after killed runs.
+"""Processes that outlive a run: one stops the idle shared server, others clean up after killed runs.
 
 Started detached by `spawn_keeper` and ended by themselves.
 """
@@ -14,11 +14,12 @@ from pathlib import Path
 from labkit.postgres.cluster import Store, admin_url, remove, start_lock
 from labkit.postgres.databases import clients, sweep
 from labkit.postgres.embedded import Shared, close_down, describe
+from labkit.postgres.locks import is_locked, locked
 from labkit.postgres.postmaster import bound_log, find, stop_on
-from labkit.postgres.state import is_locked, locked, service_account
+from labkit.postgres.state import service_account
 
 _LOOK_EVERY_S = 1.0
-_ASK_EVERY_S = 5.0
+_ASK_EVERY_S = 1.0
 """Least time between two looks at who is connected, when the limit is shorter than that."""
 _CLEAN_UP_S = 30.0
 
@@ -32,57 +33,56 @@ def main(duty: str, folder: str, descriptor: str) -> None:
 
 
 def keep(shared: Shared, lock: int) -> None:
-    """Stop the shared server when it has been idle for its limit; end when there is no server any more."""
+    """Stop the shared server when it has been idle for its limit; end when there is none to keep any more."""
     idle_since: float | None = None
+    data = shared.data
     while True:
         limit = shared.idle_limit()
         time.sleep(min(_LOOK_EVERY_S, max(limit / 4, 0.05)))
+        if not shared.store.folder.exists():  # deleted under the server
+            stop_on(data)
+            remove(data.parent)
+            return
+        data = shared.data
         bound_log(shared.log)
-        if find(shared.data) is None:
-            with locked(start_lock(shared.store.state)):
-                if find(shared.data) is None:
-                    os.close(lock)
-                    return
-        if is_locked(shared.runs_lock):
+        if is_locked(shared.store.runs_lock):
             idle_since = None
             continue
-        if idle_since is None:
+        running = find(data) is not None
+        if running and idle_since is None:
             idle_since = time.monotonic()
             _sweep(shared)
-        if time.monotonic() - idle_since < limit:
+        if running and time.monotonic() - (idle_since or 0) < limit:
             continue
-        if _connected(shared):
+        if running and _connected(shared):
             idle_since = time.monotonic() + max(_ASK_EVERY_S - limit, 0)
             continue
         with locked(start_lock(shared.store.state)):
-            if not is_locked(shared.runs_lock):
+            if not is_locked(shared.store.runs_lock):
                 close_down(shared)
                 os.close(lock)  # before anybody else can start a server and look for its keeper
                 return
 
 
 def guard(folder: Path, owner: int) -> None:
-    """Wait until the other end of the pipe `owner` is closed; then leave nothing of a private server behind."""
+    """Wait until the other end of the pipe `owner` is closed; then leave nothing of a private server."""
     while not select.select([owner], [], [], _LOOK_EVERY_S)[0]:
         bound_log(folder / "server.log")
     deadline = time.monotonic() + _CLEAN_UP_S
-    while (
-        folder.exists() and time.monotonic() < deadline
-    ):  # its owner may have been killed while it copied files
+    while folder.exists() and time.monotonic() < deadline:  # copying may still be under way
         stop_on(folder / "data")
         remove(folder)
 
 
 def _sweep(shared: Shared) -> None:
-    if (postmaster := find(shared.data)) is not None:
-        with suppress(
-            Exception
-        ):  # whatever it is (the environment may be deleted by now), the next run will see
+    # What goes wrong here, the next run will see; the environment that we were started in may be gone by now.
+    with suppress(Exception):
+        if (postmaster := find(shared.data)) is not None:
             sweep(describe(shared, postmaster))
 
 
 def _connected(shared: Shared) -> bool:
-    if (postmaster := find(shared.data)) is not None:
-        with suppress(Exception):
+    with suppress(Exception):
+        if (postmaster := find(shared.data)) is not None:
             return clients(admin_url(shared.store, postmaster.port)) > 0
     return False

@@ -1,4 +1,4 @@
-"""One PostgreSQL server as processes: started detached, found again from its files, stopped, frozen, killed."""
+"""One PostgreSQL server as processes: started detached, found again by its files, stopped, frozen, killed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ import os
 import random
 import signal
 import socket
-import subprocess
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,7 +17,8 @@ from typing import Literal
 import psutil
 
 from labkit.errors import LabError
-from labkit.postgres.state import Account, run_as
+from labkit.postgres.processes import exists, family, kill, spawn_detached
+from labkit.postgres.state import Account
 
 StopMode = Literal["smart", "fast", "immediate"]
 STOP_SIGNALS: dict[StopMode, signal.Signals] = {
@@ -31,8 +31,8 @@ LOG_LIMIT = 4 << 20
 """A server's log is emptied when it is longer than this, in bytes."""
 
 _PORTS = range(15000, 32000)
-"""Below every system's range for outgoing connections: one of those can take a port that is free for a moment,
-and a client that tries a closed port in that range can even connect to itself."""
+"""Below every system's range for outgoing connections: one of those can take a port that is free for a
+moment, and a client that tries a closed port in that range can even connect to itself."""
 
 _START_PATIENCE_S = 60.0
 _STOP_PATIENCE_S = 10.0
@@ -68,11 +68,6 @@ class Postmaster:
         return _is_postmaster(self.pid, self.data)
 
 
-def clean_environment() -> dict[str, str]:
-    """The environment of PostgreSQL's programs: nothing of the caller's but where programs are found."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", "TZ": "UTC"}
-
-
 def free_port(avoid: Sequence[int] = ()) -> int:
     """A port on 127.0.0.1 that nobody listens on and no outgoing connection will take."""
     for port in random.sample(_PORTS, 200):
@@ -94,34 +89,6 @@ def port_is_free(port: int) -> bool:
         return True
 
 
-def spawn_detached(
-    command: Sequence[str],
-    log: Path,
-    account: Account | None = None,
-    keep_open: Sequence[int] = (),
-    environment: dict[str, str] | None = None,
-) -> int:
-    """Start a program that is nobody's child, in a session of its own, writing to `log`; its process id.
-
-    The shell in between ends at once, so the program never becomes a zombie of ours, no Ctrl-C reaches it, and
-    whoever ends our process tree does not end it.
-    """
-    with log.open("ab") as output:
-        shell = subprocess.run(
-            ["/bin/sh", "-c", '"$@" >&2 & echo $!', "sh", *command],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            start_new_session=True,
-            pass_fds=keep_open,
-            cwd="/",
-            env=clean_environment() if environment is None else environment,
-            check=True,
-            **run_as(account),
-        )
-    return int(shell.stdout)
-
-
 def start(
     postgres: Path, data: Path, port: int, sockets: Path | None, log: Path, account: Account | None
 ) -> Postmaster:
@@ -131,16 +98,13 @@ def start(
     said_before = log.stat().st_size
     listen = [f"port={port}", f"unix_socket_directories={sockets or ''}"]
     options = [part for setting in listen for part in ("-c", setting)]
-    try:
-        pid = spawn_detached([str(postgres), "-D", str(data), *options], log, account)
-    except (OSError, subprocess.SubprocessError) as error:
-        raise StartError(str(error)) from error
+    pid = spawn_detached([str(postgres), "-D", str(data), *options], log, account)
     deadline = time.monotonic() + _START_PATIENCE_S
     while time.monotonic() < deadline:
         lines = _pid_file(data)
         if lines and lines[0] == str(pid) and len(lines) > 7 and lines[7].strip() == "ready":
             return Postmaster(pid, data, float(lines[2]), port, sockets)
-        if not _exists(pid):
+        if not exists(pid):
             raise StartError(_read_from(log, said_before))
         time.sleep(_POLL_S)
     kill(pid)
@@ -148,7 +112,7 @@ def start(
 
 
 def find(data: Path) -> Postmaster | None:
-    """The server that runs on the folder `data`, from its pid file; None if that file is stale or not there."""
+    """The server that runs on the folder `data`, by its pid file; None if that is stale or not there."""
     lines = _pid_file(data)
     if len(lines) < 8 or lines[7].strip() != "ready":
         return None
@@ -162,16 +126,17 @@ def find(data: Path) -> Postmaster | None:
 
 
 def stop(postmaster: Postmaster, mode: StopMode = "fast") -> None:
-    """Stop the server and wait until it is gone; it is killed when it does not obey in 10 s."""
+    """Stop the server and wait until it is gone; one that does not obey in 10 s is stopped at once."""
     thaw(postmaster)
     with suppress(ProcessLookupError):
         os.kill(postmaster.pid, STOP_SIGNALS[mode])
     deadline = time.monotonic() + _STOP_PATIENCE_S
-    while postmaster.alive():
-        if time.monotonic() > deadline:
-            kill(postmaster.pid)
-            return
+    while postmaster.alive() and time.monotonic() < deadline:
         time.sleep(_POLL_S)
+    if postmaster.alive() and mode != "immediate":
+        stop(postmaster, "immediate")
+    elif postmaster.alive():
+        kill(postmaster.pid)
 
 
 def stop_on(data: Path) -> None:
@@ -188,30 +153,19 @@ def stop_on(data: Path) -> None:
 
 def freeze(postmaster: Postmaster) -> None:
     """Stop the clocks of the server and all its children: connections stay open and nothing answers."""
-    for process in _family(postmaster.pid):
+    for process in family(postmaster.pid):
         with suppress(psutil.NoSuchProcess):
             process.suspend()
-    for process in _family(postmaster.pid):  # born while we went through the list
+    for process in family(postmaster.pid):  # born while we went through the list
         with suppress(psutil.NoSuchProcess):
             process.suspend()
 
 
 def thaw(postmaster: Postmaster) -> None:
     """Undo `freeze`."""
-    for process in _family(postmaster.pid):
+    for process in family(postmaster.pid):
         with suppress(psutil.NoSuchProcess):
             process.resume()
-
-
-def kill(pid: int) -> None:
-    """Kill a server and its children with SIGKILL and wait until they are gone."""
-    family = list(_family(pid))
-    for process in family:
-        with suppress(psutil.Error):
-            process.kill()
-    deadline = time.monotonic() + _STOP_PATIENCE_S
-    while any(_exists(process.pid) for process in family) and time.monotonic() < deadline:
-        time.sleep(_POLL_S)
 
 
 def bound_log(log: Path) -> None:
@@ -219,13 +173,6 @@ def bound_log(log: Path) -> None:
     with suppress(FileNotFoundError):
         if log.stat().st_size > LOG_LIMIT:
             os.truncate(log, 0)
-
-
-def _family(pid: int) -> Iterator[psutil.Process]:
-    with suppress(psutil.NoSuchProcess):
-        postmaster = psutil.Process(pid)
-        yield postmaster  # first: a frozen or killed postmaster has no more children
-        yield from postmaster.children(recursive=True)
 
 
 def _is_postmaster(pid: int, data: Path) -> bool:
@@ -237,15 +184,8 @@ def _is_postmaster(pid: int, data: Path) -> bool:
         return False
 
 
-def _exists(pid: int) -> bool:
-    try:
-        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
-    except psutil.Error:
-        return False
-
-
 def _processes_on(data: Path) -> list[psutil.Process]:
-    """Postmasters (or the shell about to start one), known by their arguments, and their children, by their folder."""
+    """Postmasters (or shells about to start one), known by their arguments; orphans, by their folder."""
     found = []
     for process in psutil.process_iter(["cmdline", "name", "status"]):
         if process.info["status"] == psutil.STATUS_ZOMBIE:
@@ -277,7 +217,7 @@ def _remedy(log: str) -> str:
         "No space left on device": "The disk is full: make room, then try again.",
         "Permission denied": "Run `lab down` and try again, or name another folder in LAB_STATE_DIR.",
         "Cannot allocate memory": "There is not enough memory: end other programs, then try again.",
-        "could not create shared memory": "The system allows too little shared memory (SHMMAX, SHMALL): raise it.",
+        "could not create shared memory": "Raise the system's limits on shared memory (SHMMAX, SHMALL).",
         "Address already in use": "Another program has the port: end it, or try again.",
     }.items():
         if sign in log:

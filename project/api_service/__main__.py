@@ -1,6 +1,8 @@
 """`python -m api_service`: serves until SIGTERM or SIGINT, finishes what is in flight, exits with 0."""
 
+import asyncio
 import signal
+import socket
 import sys
 from types import FrameType
 
@@ -12,16 +14,23 @@ from api_service import database, logging
 from api_service.app import create_app
 from api_service.settings import ApiSettings, ConfigurationError, load
 
+# How long a statement that is cut short at the end of SHUTDOWN_TIMEOUT has to be cancelled.
+CANCEL_TIMEOUT_S = 1.0
+
 
 class Server(uvicorn.Server):
-    """uvicorn, except that a shutdown that was asked for is a success.
-
-    uvicorn raises the signal once more when it has shut down, and so dies of it.
-    """
+    """uvicorn, except for two things at its end."""
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """A shutdown that was asked for is a success; uvicorn would raise the signal again, and die of it."""
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Work that is cut short has time to tell PostgreSQL, which would finish the statement otherwise."""
+        await super().shutdown(sockets)
+        if self.server_state.tasks:
+            await asyncio.wait(self.server_state.tasks, timeout=CANCEL_TIMEOUT_S)
 
 
 def main() -> None:

@@ -14,7 +14,8 @@ async def task_repository(request: Request) -> TaskRepository:
 async def request_id(
     request: Request,
     x_request_id: Annotated[
-        str, Header(description="A name for this request; an unsuitable one is replaced.")
+        str,
+        Header(alias="X-Request-ID", description="A name for this request; an unsuitable one is replaced."),
     ] = "",
 ) -> str:
     """The id that the middleware settled on. The header is a parameter so that the description shows it."""

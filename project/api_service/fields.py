@@ -63,7 +63,8 @@ def is_finite_double(number: float) -> bool:
 
 Status = Literal["pending", "processing", "completed", "failed"]
 TaskId = Annotated[UUID, BeforeValidator(canonical_uuid)]
-QueryInteger = Annotated[int, BeforeValidator(digits)]
+Page = Annotated[int, Field(ge=1, le=100_000), BeforeValidator(digits)]
+Limit = Annotated[int, Field(ge=1, le=100), BeforeValidator(digits)]
 
 # \S as in "not of Unicode's White_Space"; Python's str.isspace() draws the line elsewhere.
 Title = Annotated[str, Field(min_length=1, max_length=200, pattern=r"\S"), AfterValidator(text)]

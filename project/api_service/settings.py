@@ -35,6 +35,12 @@ def seconds(text: str) -> float:
     return int(duration[1]) * {"ms": 0.001, "s": 1, "m": 60}[duration[2]]
 
 
+def printable(text: str) -> str:
+    if not text.isprintable():
+        raise ValueError("must be printable text")
+    return text
+
+
 def host(text: str) -> str:
     """A host name or IP address by its looks; whether it is ours, we find out when we listen on it."""
     if not re.fullmatch(r"[0-9A-Za-z_-]{1,63}(\.[0-9A-Za-z_-]{1,63})*|[0-9A-Fa-f:.]+(%\w+)?", text):
@@ -47,11 +53,11 @@ def postgres_url(text: str) -> str:
     if not text.startswith(("postgres://", "postgresql://")):
         raise ValueError("must start with postgresql:// or postgres://")
     try:
-        parameters = conninfo_to_dict(text)
-    except psycopg.Error:
+        ports = conninfo_to_dict(text).get("port") or "5432"
+        for number in str(ports).split(","):
+            port(whole_number(number))
+    except (psycopg.Error, ValueError):
         raise ValueError("is not a valid PostgreSQL URL") from None
-    for number in str(parameters.get("port") or "5432").split(","):
-        port(whole_number(number or "5432"))
     return text
 
 
@@ -72,7 +78,7 @@ class ServiceSettings(DatabaseSettings):
 
     db_pool_max: Annotated[WholeNumber, AfterValidator(at_least_one)] = 10
     shutdown_timeout: Seconds = 10.0
-    environment: str = "development"
+    environment: Annotated[str, AfterValidator(printable)] = "development"
     log_level: Literal["debug", "info", "warn", "error"] = "info"
     log_format: Literal["json", "pretty"] = "json"
 

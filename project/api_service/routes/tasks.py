@@ -2,19 +2,17 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, HTTPException, Path, Query, Response
+from fastapi import APIRouter, HTTPException, Path, Response
 
 from api_service.body import Route
 from api_service.dependencies import RequestId, Tasks
 from api_service.errors import responses
-from api_service.fields import QueryInteger, Status, TaskId
+from api_service.fields import Limit, Page, Status, TaskId
 from api_service.schemas import Envelope, PageMeta, Task, TaskInput, TaskPage
 
 router = APIRouter(tags=["tasks"], route_class=Route)
 
 Id = Annotated[TaskId, Path(alias="id", description="The task's UUID, in upper or lower case.")]
-Page = Annotated[QueryInteger, Query(ge=1, le=100_000)]
-Limit = Annotated[QueryInteger, Query(ge=1, le=100)]
 
 
 @router.get("/tasks", responses=responses(400, 500, 503))
@@ -48,7 +46,9 @@ async def replace_task(tasks: Tasks, task_id: Id, task: TaskInput) -> Envelope[T
     return Envelope(data=found(await tasks.replace(task_id, task)))
 
 
-@router.delete("/tasks/{id}", status_code=204, responses=responses(400, 404, 500, 503))
+@router.delete(
+    "/tasks/{id}", status_code=204, response_class=Response, responses=responses(400, 404, 500, 503)
+)
 async def delete_task(tasks: Tasks, task_id: Id) -> None:
     """The task is gone at once, and for good."""
     if not await tasks.delete(task_id):

@@ -1,0 +1,114 @@
+"""What was begun is finished, also when the service is told to stop, and when two do the same at once."""
+
+import signal
+from concurrent.futures import ThreadPoolExecutor
+
+from labkit import tasks
+from labkit.checks import check
+from labkit.deadlines import wait_until
+from labkit.evidence import Journal, did, expect, recording
+from labkit.services import accepts_connections
+
+HANDOUT = "lab-02-database.md#finishing-what-was-begun"
+
+
+@check(points=0.8, read=HANDOUT)
+def test_request_in_flight_is_answered(own_api):
+    """A request that waits for the database when SIGTERM arrives still gets its answer, and the API then exits 0.
+
+    During a rolling update your service is stopped a hundred times a day. What do its clients notice?
+    """
+    with own_api(SHUTDOWN_TIMEOUT="20s") as own, ThreadPoolExecutor(1) as pool:
+        port = int(own.service.settings["API_PORT"])
+        with own.probe.locked_table():
+            answer = pool.submit(own.api.post, "/tasks", json={"title": "in flight"})
+            expect(own.probe.wait_for_waiting(1), "the request to wait for the locked table", "nobody waits")
+            own.service.send(signal.SIGTERM)
+            wait_until(lambda: own.service.exit_code is not None or not accepts_connections(port), within=1.5)
+            expect(
+                own.service.exit_code is None,
+                "the API to wait for the request in flight",
+                f"it ended with status {own.service.exit_code}",
+            )
+        created = answer.result().expect(201, "for the request in flight").task
+        code = own.service.wait(within=6)
+        expect(
+            code == 0,
+            "exit status 0 soon after the answer",
+            f"status {code}" if code is not None else "it runs",
+        )
+        expect(own.probe.row(created["id"]) is not None, "the task in the table", "no such row")
+
+
+@check(points=0.5, read=HANDOUT)
+def test_gives_up_in_the_end(own_api):
+    """A request that cannot be finished holds the API back for SHUTDOWN_TIMEOUT, and no longer.
+
+    How long may the last request of the day take, and who has the right to say so?
+    """
+    with (
+        own_api(SHUTDOWN_TIMEOUT="1s") as own,
+        ThreadPoolExecutor(1) as pool,
+        recording(Journal()) as journal,
+    ):
+        with own.probe.locked_table():
+            pool.submit(own.api.post, "/tasks", json={"title": "never"})
+            own.probe.wait_for_waiting(1)
+            own.service.send(signal.SIGTERM)
+            code = own.service.wait(within=6)
+    did("\n".join(action.text for action in journal.actions))
+    expect(code == 0, "exit status 0 within SHUTDOWN_TIMEOUT=1s and five seconds", _said(code))
+
+
+@check(points=0.5, read=HANDOUT)
+def test_parallel_puts_leave_one_whole(api, probe):
+    """Of many PUTs on one task at once, the task ends as one of them, whole.
+
+    Two people edit the same task. What would be worse than losing one of their versions?
+    """
+    task = tasks.create(api)
+    versions = [
+        {
+            "title": f"version {n}",
+            "description": f"text {n}",
+            "priority": n,
+            "type": f"kind_{n}",
+            "payload": {"n": n},
+        }
+        for n in range(12)
+    ]
+    path = f"/tasks/{task['id']}"
+    with ThreadPoolExecutor(12) as pool, probe.locked_row(task["id"]):
+        with recording(Journal()):
+            answers = [pool.submit(api.put, path, json=version) for version in versions]
+            probe.wait_for_waiting(2)
+    did("12 clients at once: PUT, each with a version of its own")
+    for answer, version in zip(answers, versions, strict=True):
+        shown = answer.result().expect(200).task
+        expect(_of(shown) == version, f"the answer to show the version that was sent: {version}", shown)
+    row = probe.row(task["id"]) or {}
+    expect(_of(row) in versions, "one of the 12 versions, whole", _of(row))
+
+
+@check(points=0.4, read=HANDOUT)
+def test_one_delete_wins(api, probe):
+    """Of several DELETEs of one task at once, one is answered 204 and the others 404.
+
+    Who deletes a thing that two want to delete, and how does each know?
+    """
+    task = tasks.create(api)
+    with ThreadPoolExecutor(5) as pool, probe.locked_row(task["id"]):
+        with recording(Journal()):
+            answers = [pool.submit(api.delete, f"/tasks/{task['id']}") for _ in range(5)]
+            probe.wait_for_waiting(2)
+    did("5 clients at once: DELETE the same task")
+    statuses = sorted(answer.result().status for answer in answers)
+    expect(statuses == [204, 404, 404, 404, 404], "204 once and 404 four times", statuses)
+
+
+def _of(task):
+    return {name: task.get(name) for name in tasks.CLIENT_FIELDS}
+
+
+def _said(code):
+    return "it still runs" if code is None else f"status {code}"

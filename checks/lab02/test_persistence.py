@@ -1,0 +1,230 @@
+"""Tasks live in PostgreSQL, and nowhere else."""
+
+import signal
+from datetime import UTC, datetime, timedelta
+
+from labkit import tasks
+from labkit.checks import check
+from labkit.evidence import CheckFailed, did, expect
+from labkit.project import ProjectError
+
+HANDOUT = "lab-02-database.md#tasks-that-stay"
+WHOLE = {
+    "title": "Pay the rent",
+    "description": "before the third, auch im März 🌧",
+    "priority": 17,
+    "type": "transfer",
+    "payload": {"amount": 850.5, "note": "März", "urgent": False, "ref": None},
+}
+
+
+@check(points=0.4, read=HANDOUT)
+def test_works_on_the_database(shared_stack, gate):
+    """On a migrated database the API starts, and a task can be created and read back.
+
+    Which of your parts meet here for the first time: the migrations, the pool, the queries?
+    """
+    if isinstance(shared_stack, ProjectError):
+        raise CheckFailed(shared_stack.expected, shared_stack.saw)
+    api = shared_stack.client
+    created = api.post("/tasks", json={"title": "Into the table"}).expect(201).task
+    again = api.get(f"/tasks/{created['id']}").expect(200).task
+    expect(again.get("title") == "Into the table", "the task that was created", again)
+
+
+@check(points=0.3, read=HANDOUT)
+def test_health_names_the_database(api):
+    """`GET /health` says that the database is up.
+
+    How does the service know, without looking?
+    """
+    answer = api.get("/health").expect(200)
+    expect(
+        isinstance(answer.data, dict) and answer.data.get("database") == "up",
+        '`"database": "up"` in `data`',
+        answer,
+    )
+
+
+@check(points=0.5, read=HANDOUT)
+def test_survives_a_restart(own_api):
+    """Tasks are still there, unchanged, after the API was stopped and started again.
+
+    What in your service would be lost if somebody pulled the plug?
+    """
+    with own_api() as own:
+        before = tasks.read(own.api, tasks.create(own.api, **WHOLE))
+        own.service.send(signal.SIGTERM)
+        own.service.wait(within=10)
+    with own_api() as own:
+        did("start `api` again")
+        after = own.api.get(f"/tasks/{before['id']}").expect(200, "after the restart").task
+        expect(after == before, f"the task as it was: {before}", after)
+
+
+@check(points=0.4, read=HANDOUT)
+def test_an_answer_is_a_promise(own_api):
+    """A task whose creation was answered is kept even if the API is killed the next moment.
+
+    When exactly is a task safe, and does your client hear «201» before or after that?
+    """
+    with own_api() as own:
+        created = [tasks.create(own.api, f"promise {n}") for n in range(5)]
+        own.service.send(signal.SIGKILL)
+        own.service.wait(within=5)
+        kept = [task for task in created if own.probe.row(task["id"])]
+        expect(len(kept) == len(created), f"{len(created)} rows in the table", f"{len(kept)} rows")
+
+
+@check(points=0.6, read=HANDOUT)
+def test_rows_equal_answers(api, probe):
+    """Every field of an answer is what the table holds.
+
+    How many copies of a task are there, and which one is the truth?
+    """
+    task = tasks.create(api, **WHOLE)
+    row = probe.row(task["id"])
+    expect(row is not None, "a row in `tasks` with the id of the answer", "no such row")
+    for name in task:
+        expect(name in row, f"a column `{name}` in `tasks`", f"columns {', '.join(row)}")
+        expect(
+            _same(task[name], row[name]),
+            f"column `{name}` to hold {task[name]!r}, as the answer says",
+            repr(row[name]),
+        )
+
+
+@check(points=0.4, read=HANDOUT)
+def test_reads_what_others_wrote(api, probe):
+    """A row that somebody else writes into the table is there for the API at once.
+
+    The worker will write into this table as well. When do you want to know of it?
+    """
+    task_id = probe.insert(title="Written with psql")
+    task = api.get(f"/tasks/{task_id}").expect(200).task
+    expect(
+        task.get("title") == "Written with psql" and task.get("status") == "pending",
+        "that task, pending",
+        task,
+    )
+    probe.execute(
+        "UPDATE tasks SET status = 'completed', result = '{\"done\": 1}' WHERE id::text = %s", task_id
+    )
+    task = api.get(f"/tasks/{task_id}").expect(200).task
+    expect(
+        task.get("status") == "completed" and task.get("result") == {"done": 1},
+        'status completed and result {"done": 1}',
+        task,
+    )
+
+
+@check(points=0.3, read=HANDOUT)
+def test_two_services_see_the_same(api, own_api):
+    """Two API processes on one database see each other's tasks.
+
+    Tomorrow there are three copies of your service behind a load balancer. What must not be in their memory?
+    """
+    with own_api() as other:
+        did("start a second `api` on the same database")
+        task = tasks.create(api, "Created here")
+        there = other.api.get(f"/tasks/{task['id']}").expect(200, "from the other process").task
+        expect(there == task, f"the same task: {task}", there)
+        other.api.delete(f"/tasks/{task['id']}").expect(204)
+        api.get(f"/tasks/{task['id']}").expect_error(404, "not_found", "after the other process deleted it")
+
+
+@check(points=0.4, read=HANDOUT)
+def test_filters_by_status(own_api):
+    """`status` filters in the database: the page and the total count only those tasks.
+
+    Where should the filter be, so that page 2 of the failed tasks is really page 2?
+    """
+    with own_api(fresh=True) as own:
+        for number in range(9):
+            status = ("pending", "completed", "failed")[number % 3]
+            own.probe.insert(title=f"{status} {number}", status=status)
+        for status in ("pending", "completed", "failed"):
+            answer = own.api.get(f"/tasks?status={status}&limit=2&page=2").expect(200)
+            expect(
+                [task.get("status") for task in answer.tasks] == [status] and answer.meta.get("total") == 3,
+                f"the third of 3 {status} tasks on page 2 of 2",
+                answer,
+            )
+
+
+@check(points=0.4, read=HANDOUT)
+def test_orders_by_time_then_id(own_api):
+    """Lists are ordered by `created_at`, and by `id` where two tasks have the same time.
+
+    Ten rows came in with one INSERT, all at the same moment. In which order are they tomorrow?
+    """
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    ids = [f"{digit:x}0000000-0000-4000-8000-000000000000" for digit in (7, 2, 11, 4, 14, 1)]
+    with own_api(fresh=True) as own:
+        for number, task_id in enumerate(ids):
+            own.probe.insert(id=task_id, title=f"task {number}", created_at=noon)
+        own.probe.insert(
+            id="f0000000-0000-4000-8000-000000000000", title="first", created_at=noon - timedelta(1)
+        )
+        wanted = ["f0000000-0000-4000-8000-000000000000", *sorted(ids)]
+        seen = []
+        for page in (1, 2, 3, 4):
+            seen += [
+                task["id"].lower() for task in own.api.get(f"/tasks?limit=2&page={page}").expect(200).tasks
+            ]
+        expect(seen == wanted, "oldest first, equal times by id: " + _short(wanted), _short(seen))
+
+
+@check(points=0.4, read=HANDOUT)
+def test_put_leaves_the_outcome(api, probe):
+    """Replacing a finished task changes neither its status nor its result.
+
+    Whose work would be lost if it did?
+    """
+    task = tasks.create(api, **WHOLE)
+    probe.execute(
+        "UPDATE tasks SET status = 'completed', result = '{\"x\": 1}', attempts = 2, assigned_worker = 'w1'"
+        " WHERE id::text = %s",
+        task["id"],
+    )
+    api.put(f"/tasks/{task['id']}", json={"title": "Renamed"}).expect(200)
+    row = probe.row(task["id"]) or {}
+    for name, value in {
+        "status": "completed",
+        "result": {"x": 1},
+        "attempts": 2,
+        "assigned_worker": "w1",
+    }.items():
+        expect(row.get(name) == value, f"column `{name}` still {value!r}", repr(row.get(name)))
+
+
+@check(points=0.3, read=HANDOUT)
+def test_delete_removes_the_row(api, probe):
+    """A deleted task leaves no row behind, and takes no other with it.
+
+    Is a task deleted when nobody can see it any more, or when it is no longer there?
+    """
+    task, other = tasks.create(api), tasks.create(api)
+    before = probe.count()
+    api.delete(f"/tasks/{task['id']}").expect(204)
+    expect(probe.row(task["id"]) is None, "no row for the deleted task", "its row is still there")
+    expect(
+        probe.count() == before - 1 and probe.row(other["id"]) is not None,
+        "one row less",
+        f"{probe.count()} rows",
+    )
+
+
+def _same(answered, stored):
+    if isinstance(stored, datetime):
+        text = str(answered)
+        shown = datetime.fromisoformat(text)
+        digits = len(text.partition(".")[2].rstrip("Zz").partition("+")[0])
+        return abs(shown - stored) < timedelta(seconds=10**-digits if digits else 1)
+    if answered is None or isinstance(answered, (dict, int)):
+        return answered == stored
+    return str(answered) == str(stored)
+
+
+def _short(ids):
+    return " ".join(text[:2] for text in ids)

@@ -1,0 +1,97 @@
+"""The pool: many requests share few connections, and give them back."""
+
+from concurrent.futures import ThreadPoolExecutor
+
+from labkit import tasks
+from labkit.checks import check
+from labkit.deadlines import wait_until
+from labkit.evidence import Journal, did, expect, recording
+
+HANDOUT = "lab-02-database.md#the-connection-pool"
+
+
+@check(points=0.8, read=HANDOUT)
+def test_never_more_than_its_maximum(own_api):
+    """A hundred requests at once open no more than DB_POOL_MAX connections, and all are answered.
+
+    A connection costs the server a process. Who decides how many it has to bear: your clients, or you?
+    """
+    with own_api(fresh=True, DB_POOL_MAX="3") as own:
+        task = tasks.create(own.api)
+        with ThreadPoolExecutor(100) as pool:
+            with own.probe.locked_table():
+                did("100 clients at once: GET /tasks/{id}, with DB_POOL_MAX=3")
+                with recording(Journal()):
+                    answers = [pool.submit(own.api.get, f"/tasks/{task['id']}") for _ in range(100)]
+                    own.probe.wait_for_waiting(1)
+                    seen = {own.probe.connections()}
+                    wait_until(lambda: seen.add(own.probe.connections()), within=0.4)
+            with recording(Journal()):
+                statuses = [answer.result().status for answer in answers]
+            seen.add(own.probe.connections())
+    expect(max(seen) <= 3, "at most 3 connections at any time", f"{max(seen)} connections")
+    lost = [status for status in statuses if status != 200]
+    expect(not lost, "100 answers with status 200", f"{len(lost)} others: {lost[:5]}")
+
+
+@check(points=0.5, read=HANDOUT)
+def test_one_connection_is_enough(own_api):
+    """With DB_POOL_MAX=1 the service works just as well, only slower.
+
+    Does any of your requests need two connections at a time? What if two such requests each have one?
+    """
+    with own_api(fresh=True, DB_POOL_MAX="1") as own, ThreadPoolExecutor(20) as pool:
+        task = tasks.create(own.api)
+        with recording(Journal()):
+            paths = ["/health", "/tasks?limit=3", f"/tasks/{task['id']}"] * 10
+            answers = [pool.submit(own.api.get, path) for path in paths]
+            statuses = [answer.result().status for answer in answers]
+        did("30 requests from 20 clients, with DB_POOL_MAX=1")
+        expect(set(statuses) == {200}, "30 answers with status 200", statuses)
+        expect(own.probe.connections() <= 1, "one connection", f"{own.probe.connections()} connections")
+
+
+@check(points=0.6, read=HANDOUT)
+def test_errors_give_connections_back(own_api):
+    """Requests that end in an error give their connection back like all others.
+
+    Follow a connection through your code to the point where an exception is thrown. Who returns it now?
+    """
+    with own_api(fresh=True, DB_POOL_MAX="2") as own:
+        task = tasks.create(own.api)
+        for number in range(6):
+            own.api.get(f"/tasks/{tasks.NOBODY}").expect(404)
+            own.api.put(f"/tasks/{tasks.NOBODY}", json={"title": "x"}).expect(404)
+            own.api.delete(f"/tasks/{tasks.NOBODY}").expect(404)
+            own.api.post("/tasks", json={"title": ""}).expect(400)
+            own.api.get(f"/tasks?limit={number - 5}").expect(400)
+        own.probe.execute("ALTER TABLE tasks RENAME TO tasks_away")
+        try:
+            for _ in range(4):
+                own.api.get("/tasks")
+                own.api.get(f"/tasks/{task['id']}")
+                own.api.post("/tasks", json={"title": "nowhere to go"})
+        finally:
+            own.probe.execute("ALTER TABLE tasks_away RENAME TO tasks")
+        own.api.get(f"/tasks/{task['id']}").expect(200, "after 42 requests that failed")
+        own.api.post("/tasks", json={"title": "x"}).expect(201, "after 42 requests that failed")
+
+
+@check(points=0.4, read=HANDOUT)
+def test_holds_no_transaction_open(api, probe):
+    """Between requests no connection sits in an open transaction.
+
+    What does PostgreSQL keep for a transaction that never ends, and for how long?
+    """
+    task = tasks.create(api)
+    api.get("/tasks")
+    api.put(f"/tasks/{task['id']}", json={"title": "x"})
+    api.get(f"/tasks/{tasks.NOBODY}")
+
+    def all_idle():
+        return not probe.query(
+            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+        )
+
+    did("look at pg_stat_activity")
+    expect(bool(wait_until(all_idle, within=2)), "all connections `idle`", "some are `idle in transaction`")

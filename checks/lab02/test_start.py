@@ -1,0 +1,88 @@
+"""The API at its start: it says what is wrong, at once and in one line, or it serves."""
+
+import re
+from urllib.parse import urlsplit, urlunsplit
+
+from labkit import services
+from labkit.checks import check
+from labkit.deadlines import scaled
+from labkit.evidence import did, expect, shorten
+from labkit.services import free_port
+
+HANDOUT = "lab-02-database.md#failing-fast"
+SECRET = "s3cr3t-in-the-url"
+
+
+@check(points=0.5, read=HANDOUT)
+def test_unreachable_database(the_project, stack):
+    """If the database cannot be reached at the start, the API ends within ten seconds, with a clear line.
+
+    A service that waits in silence and one that ends with a reason: which one wakes somebody up?
+    """
+    url = f"postgresql://flowforge:{SECRET}@127.0.0.1:{free_port()}/flowforge"
+    _ends_clearly(the_project, {"DATABASE_URL": url}, within=10)
+
+
+@check(points=0.4, read=HANDOUT)
+def test_wrong_password(the_project, stack):
+    """With a wrong password the API ends within ten seconds, says why, and does not print the password.
+
+    Who reads your logs, and who reads them next year?
+    """
+    parts = urlsplit(stack.database.url)
+    netloc = f"{parts.username}:{SECRET}@{parts.hostname}:{parts.port}"
+    _ends_clearly(the_project, {"DATABASE_URL": urlunsplit(parts._replace(netloc=netloc))}, within=10)
+
+
+@check(points=0.4, read=HANDOUT)
+def test_missing_database_url(the_project, stack):
+    """Without DATABASE_URL the API ends within five seconds and names the variable.
+
+    Is there a default that would be right, or only one that would be wrong silently?
+    """
+    for settings in ({}, {"DATABASE_URL": ""}):
+        said = _ends_clearly(the_project, settings, within=5)
+        expect("DATABASE_URL" in said, "a line that names DATABASE_URL", shorten(said))
+
+
+@check(points=0.4, read=HANDOUT)
+def test_creates_no_schema(server, the_project, stack):
+    """Started on an empty database, the API creates no table: that is the migrations' work alone.
+
+    Two copies of your service start at the same moment, in two versions. Whose schema wins?
+    """
+    from labkit.probe import Probe
+
+    with server.database("empty") as database:
+        did("start `api` on a database without any table")
+        settings = {"DATABASE_URL": database.url, "API_HOST": "127.0.0.1", "API_PORT": str(free_port())}
+        with services.running(the_project, "api", settings) as service:
+            port = int(settings["API_PORT"])
+            services.wait_until_listening_or_gone(service, port)
+        probe = Probe.of(database)
+        try:
+            tables = probe.query("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")
+        finally:
+            probe.close()
+    expect(not tables, "no tables", ", ".join(row["tablename"] for row in tables))
+
+
+def _ends_clearly(the_project, settings, within):
+    """The API ends with a status other than 0, one clear line, no traceback and no secret; what it printed."""
+    shown = re.sub(SECRET, "…", settings.get("DATABASE_URL", "")) or "not set"
+    did(f"start `api` with DATABASE_URL {shown}")
+    settings = {"API_HOST": "127.0.0.1", "API_PORT": str(free_port()), **settings}
+    with services.running(the_project, "api", settings) as service:
+        code = service.wait(within)
+        said = "\n".join(line.text for line in service.lines)
+    expect(
+        code not in (None, 0),
+        f"the process to end within {scaled(within):.0f} s, with a status other than 0",
+        "it still runs" if code is None else "status 0",
+    )
+    expect(bool(said.strip()), "a line that says what is wrong", "nothing")
+    expect(
+        "Traceback (most recent call last)" not in said, "a clear line and no traceback", shorten(said[-300:])
+    )
+    expect(SECRET not in said, "no password in the output", "the password is in it")
+    return said

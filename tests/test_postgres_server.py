@@ -1,0 +1,378 @@
+"""The life of the shared embedded server: shared, recovered, stopped when idle; and what goes wrong."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+import psycopg
+import pytest
+
+from labkit.errors import LabError, UsageError
+from labkit.postgres import databases, launch, open_server, opening, shared_status, stop_shared, wheel
+from labkit.postgres.state import duration
+
+OPEN = "import os, sys\nfrom labkit.postgres import *\ns = open_server('embedded')\n"
+CLOSED = "postgresql://postgres:p@127.0.0.1:1/postgres"
+
+
+def new_folder() -> Path:
+    fast = Path("/dev/shm")
+    folder = Path(tempfile.mkdtemp(prefix="lab-test-", dir=fast if fast.is_mount() else "/var/tmp"))
+    folder.chmod(0o711)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def prepared() -> Iterator[Path]:
+    """A state folder with an initialised cluster: a fifth of the time that making one takes."""
+    folder = new_folder()
+    run(OPEN, LAB_STATE_DIR=str(folder)).communicate()
+    run("from labkit.postgres import *\nstop_shared()", LAB_STATE_DIR=str(folder)).communicate()
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def empty(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """A state folder with nothing in it; afterwards nothing runs that has to do with it."""
+    folder = new_folder()
+    monkeypatch.setenv("LAB_STATE_DIR", str(folder))
+    monkeypatch.delenv("LAB_POSTGRES_URL", raising=False)
+    monkeypatch.delenv("LAB_POSTGRES_IDLE", raising=False)
+    yield folder
+    stop_shared()
+    assert eventually(lambda: not processes_of(folder)), processes_of(folder)
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
+def state(empty: Path, prepared: Path) -> Path:
+    """A state folder from which a server starts at once."""
+    subprocess.run(["cp", "-Rp", f"{prepared}/.", str(empty)], check=True)
+    return empty
+
+
+def eventually(condition: Callable[[], bool], within_s: float = 20) -> bool:
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def processes_of(folder: Path) -> list[psutil.Process]:
+    """Servers and keepers that work in a state folder."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(str(folder) in argument for argument in process.info["cmdline"] or [])
+    ]
+
+
+def run(code: str, **environment: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env={**os.environ, **environment},
+    )
+
+
+def answers(url: str) -> bool:
+    try:
+        with psycopg.connect(url, connect_timeout=5) as connection:
+            return connection.execute("SELECT 1").fetchone() == (1,)
+    except psycopg.OperationalError:
+        return False
+
+
+def server_pid() -> int:
+    pid = shared_status().pid
+    assert pid is not None
+    return pid
+
+
+def test_two_runs_that_start_at_once_share_one_server(empty: Path) -> None:
+    both = [run(f"{OPEN}print(shared_status().pid)") for _ in range(2)]
+    said = [process.communicate()[0].strip() for process in both]
+    assert said[0] == said[1]
+    assert said == [str(server_pid())] * 2
+
+
+def test_it_is_kept_for_the_next_run_and_stopped_on_demand(state: Path) -> None:
+    assert not stop_shared()
+    assert "not running" in str(shared_status())
+    server = open_server()
+    pid = server_pid()
+    server.close()
+    assert open_server() == server
+    status = shared_status()
+    assert (status.pid, status.databases, status.clients) == (pid, 0, 0)
+    assert f"127.0.0.1:{status.port}" in str(status)
+    assert stop_shared()
+    assert not answers(server.admin_url)
+    assert eventually(lambda: not processes_of(state))
+    assert not stop_shared()
+
+
+def test_it_is_nobodys_child_and_has_its_own_session(state: Path) -> None:
+    open_server()
+    postmaster = psutil.Process(server_pid())
+    assert postmaster not in psutil.Process().children(recursive=True)
+    assert os.getsid(postmaster.pid) != os.getsid(0)
+
+
+def test_a_killed_server_comes_back_with_what_live_runs_have_there(state: Path) -> None:
+    server = open_server()
+    database = server.create_database()
+    with psycopg.connect(database.url) as connection:
+        connection.execute("CREATE TABLE kept (id int)")
+    os.kill(server_pid(), signal.SIGKILL)
+    again = open_server()
+    assert again.admin_url == server.admin_url, "live runs know it by this address"
+    with psycopg.connect(database.url) as connection:
+        assert connection.execute("SELECT * FROM kept").fetchall() == []
+
+
+def test_a_frozen_server_is_replaced(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(OPEN).communicate()
+    pid = server_pid()
+    monkeypatch.setattr(databases, "CONNECT_PATIENCE_S", 2)
+    os.kill(pid, signal.SIGSTOP)
+    assert answers(open_server().admin_url)
+    assert server_pid() != pid
+
+
+def test_the_folder_that_a_reboot_leaves(state: Path) -> None:
+    run(OPEN).communicate()
+    data = next(state.glob("*/live")) / "data"
+    stale = (data / "postmaster.pid").read_text().splitlines()
+    for process in processes_of(state):
+        process.kill()
+    assert eventually(lambda: not psutil.pid_exists(int(stale[0])) or not processes_of(state))
+    stale[0] = str(os.getpid())  # somebody else has that process id now
+    (data / "postmaster.pid").write_text("\n".join(stale))
+    assert answers(open_server().admin_url)
+
+
+@pytest.mark.parametrize("broken", ["template/global", "template/PG_VERSION", "programs", "password"])
+def test_what_is_broken_in_the_state_folder_is_made_anew(state: Path, broken: str) -> None:
+    victim = next(state.glob("*/ready")).parent / broken
+    shutil.rmtree(victim) if victim.is_dir() else victim.unlink()
+    assert answers(open_server().admin_url)
+
+
+def test_a_state_folder_of_another_version_goes(state: Path) -> None:
+    store = next(state.glob("*/ready")).parent
+    old = store.with_name(store.name.rsplit("-", 1)[0] + "-older")
+    store.rename(old)
+    open_server()
+    assert store.exists()
+    assert not old.exists()
+
+
+def test_a_narrow_umask_does_not_lock_it_out(empty: Path) -> None:
+    with run(f"import os\nos.umask(0o077)\n{OPEN}print(s.create_database().socket_url)") as process:
+        assert process.stdout is not None
+        assert answers(process.stdout.readline().strip())
+
+
+def test_its_log_does_not_grow_for_ever(state: Path) -> None:
+    open_server()
+    log = next(state.glob("*/server.log"))
+    with log.open("ab") as file:
+        file.truncate(1 << 30)
+    assert eventually(lambda: log.stat().st_size < 1 << 20)
+
+
+def test_it_stops_when_the_last_run_has_ended(state: Path) -> None:
+    url = f"{OPEN}print(s.admin_url, flush=True)\n"
+    with run(f"{url}sys.stdin.read()", LAB_POSTGRES_IDLE="0s") as first:
+        assert first.stdout is not None
+        admin_url = first.stdout.readline().strip()
+        assert run(url, LAB_POSTGRES_IDLE="0s").communicate()[0].strip() == admin_url
+        assert answers(admin_url)
+        first.kill()
+    assert eventually(lambda: not processes_of(state))
+    assert not list(state.glob("*/live"))
+
+
+def test_it_stays_while_a_client_is_connected(state: Path) -> None:
+    url = run(f"{OPEN}print(s.admin_url)", LAB_POSTGRES_IDLE="10m").communicate()[0].strip()
+    with psycopg.connect(url, autocommit=True) as client:
+        next(state.glob("*/idle")).write_text("0.0")
+        seen = "SELECT sessions FROM pg_stat_database WHERE datname = 'postgres'"
+        before = client.execute(seen).fetchone() or (0,)
+        # The keeper has asked twice who is there, and let the server live.
+        assert eventually(lambda: (client.execute(seen).fetchone() or (0,))[0] >= before[0] + 2)
+    assert eventually(lambda: not processes_of(state))
+
+
+def test_without_its_state_folder_nothing_lives_on(state: Path) -> None:
+    run(OPEN).communicate()
+    store = next(state.glob("*/ready")).parent
+    store.rename(state / "elsewhere")
+    assert eventually(lambda: not processes_of(state))
+
+
+def test_a_port_that_is_taken_meanwhile_costs_another_try(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        choices = iter([taken.getsockname()[1]])
+        free_port = launch.free_port
+        monkeypatch.setattr(launch, "free_port", lambda tried: next(choices, 0) or free_port(tried))
+        assert answers(open_server().admin_url)
+        assert next(choices, None) is None
+
+
+def test_every_port_taken_is_an_error_with_the_servers_words(
+    state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setattr(launch, "free_port", lambda tried: taken.getsockname()[1])
+        with pytest.raises(LabError, match="Address already in use"):
+            open_server()
+
+
+def test_a_full_disk_is_named(empty: Path) -> None:
+    code = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+    catch = OPEN.replace("s = ", "try: ") + "except Exception as e: print(type(e).__name__, e)\n"
+    said = run(code + catch).communicate()[0]
+    assert said.startswith("LabError PostgreSQL cannot be set up in "), said
+    assert "file too large" in said
+    assert "LAB_STATE_DIR" in said
+
+
+@pytest.mark.parametrize("choice", ["", "mysql", "Embedded", "postgresql+psycopg://x/y"])
+def test_an_unknown_choice(choice: str) -> None:
+    with pytest.raises(UsageError, match="auto, embedded, docker, url"):
+        open_server(choice)
+
+
+def test_url_without_a_url(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAB_POSTGRES_URL", raising=False)
+    with pytest.raises(UsageError, match="LAB_POSTGRES_URL"):
+        open_server("url")
+    monkeypatch.setenv("LAB_POSTGRES_URL", "localhost:5432")
+    for choice in ("url", "auto"):
+        with pytest.raises(UsageError, match="not a PostgreSQL URL"):
+            open_server(choice)
+
+
+def test_a_url_that_cannot_be_read() -> None:
+    with pytest.raises(UsageError, match="not a valid PostgreSQL URL"):
+        open_server("postgresql://user:p%zz@127.0.0.1/x")
+
+
+def test_a_server_that_is_not_there() -> None:
+    with pytest.raises(LabError, match=r"127\.0\.0\.1:1 .*refused") as caught:
+        open_server(CLOSED)
+    assert "--postgres embedded" in caught.value.remedy
+
+
+def test_a_server_that_never_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(databases, "CONNECT_PATIENCE_S", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        with pytest.raises(LabError, match=f"127.0.0.1:{port} .*did not answer"):
+            open_server(f"postgresql://postgres@127.0.0.1:{port}/postgres")
+
+
+def test_a_malformed_idle_time(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LAB_POSTGRES_IDLE", "ten minutes")
+    with pytest.raises(UsageError, match="LAB_POSTGRES_IDLE"):
+        open_server("embedded")
+    assert [duration(text, "X") for text in ("0s", "250ms", "2m")] == [0, 0.25, 120]
+
+
+def test_without_the_wheel(empty: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wheel, "find_wheel", lambda: None)
+    monkeypatch.setattr(opening, "find_wheel", lambda: None)
+    monkeypatch.setattr(opening, "open_container", lambda: "a container")
+    assert open_server("auto") == "a container"
+    with pytest.raises(LabError, match="not made for this machine"):
+        open_server("embedded")
+
+
+class TestStateFolder:
+    @pytest.fixture(autouse=True)
+    def choose(self, empty: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+        self.folder = empty / "chosen"
+        monkeypatch.setenv("LAB_STATE_DIR", str(self.folder))
+        yield
+        with suppress(LabError):
+            stop_shared()
+        monkeypatch.setenv("LAB_STATE_DIR", str(empty))
+
+    def refused(self, because: str) -> None:
+        with pytest.raises(LabError, match=because) as caught:
+            open_server("embedded")
+        assert "LAB_STATE_DIR" in caught.value.remedy
+
+    def test_that_is_a_file(self) -> None:
+        self.folder.write_text("")
+        self.refused("is not a folder")
+
+    def test_inside_a_file(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder.write_text("")
+        monkeypatch.setenv("LAB_STATE_DIR", str(self.folder / "deep"))
+        self.refused("not a directory")
+
+    def test_that_is_a_link(self) -> None:
+        elsewhere = self.folder.with_name("elsewhere")
+        elsewhere.mkdir()
+        self.folder.symlink_to(elsewhere)
+        self.refused("is not a folder")
+
+    def test_that_others_can_write_to(self) -> None:
+        self.folder.mkdir()
+        self.folder.chmod(0o777)
+        self.refused("can be written to by others")
+
+    @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+    def test_that_is_read_only(self) -> None:
+        self.folder.mkdir(mode=0o500)
+        self.refused("permission denied")
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder away")
+    def test_that_belongs_to_somebody_else(self) -> None:
+        self.folder.mkdir()
+        os.chown(self.folder, 12345, 12345)
+        self.refused("belongs to user 12345")
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's server runs as that user")
+    def test_that_the_servers_account_cannot_reach(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.folder.mkdir(mode=0o700)
+        inside = self.folder / "inside"
+        monkeypatch.setenv("LAB_STATE_DIR", str(inside))
+        self.refused("cannot enter")
+        assert self.folder.stat().st_mode & 0o777 == 0o700
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="an ordinary user's server runs as that user")
+    def test_of_root_gives_nothing_away(self) -> None:
+        server = open_server("embedded")
+        server.create_database()
+        assert psutil.Process(server_pid()).uids().effective != 0
+        assert psutil.Process(server_pid()).gids().effective != 0
+        for path in self.folder.rglob("*"):
+            mode = path.lstat().st_mode
+            assert path.is_symlink() or path.is_socket() or not mode & 0o022, path
+        for secret in (*self.folder.glob("*/password"), self.folder / "secret"):
+            assert secret.stat().st_mode & 0o777 == 0o600
+            assert secret.stat().st_uid == 0
+        assert answers(server.admin_url)
