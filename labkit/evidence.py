@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -21,9 +22,9 @@ class CheckFailed(AssertionError):
     """
 
     def __init__(self, expected: str, saw: object) -> None:
-        self.expected = expected
-        self.saw = str(saw)
-        super().__init__(f"expected {expected}\nsaw {self.saw}")
+        self.expected = excerpt(expected)
+        self.saw = excerpt(str(saw))
+        super().__init__(f"expected {self.expected}\nsaw {self.saw}")
 
 
 class Blocked(Exception):
@@ -78,11 +79,22 @@ class Journal:
 
 
 _current = Journal()
+_of_this_thread: ContextVar[Journal | None] = ContextVar("journal", default=None)
 
 
 def journal() -> Journal:
     """The journal of the check that runs now (a spare one outside of checks)."""
-    return _current
+    return _of_this_thread.get() or _current
+
+
+@contextmanager
+def aside(into: Journal) -> Iterator[Journal]:
+    """What this thread does inside is written into `into`, and not into the journal of the running check."""
+    token = _of_this_thread.set(into)
+    try:
+        yield into
+    finally:
+        _of_this_thread.reset(token)
 
 
 @contextmanager
@@ -98,7 +110,7 @@ def recording(into: Journal) -> Iterator[Journal]:
 
 def did(text: str, *, kind: str | None = None, curl: str | None = None) -> None:
     """Record that the check did `text` (past tense not needed: «send SIGTERM to api»)."""
-    _current.actions.append(Action(text, kind or text, curl))
+    journal().actions.append(Action(text, kind or text, curl))
 
 
 def expect(holds: bool, expected: str, saw: object) -> None:
@@ -114,5 +126,31 @@ def fail(expected: str, saw: object) -> NoReturn:
 
 def shorten(text: str, most: int = 300) -> str:
     """`text` in one line of at most `most` characters, with control characters made visible."""
-    shown = "".join(c if c.isprintable() else f"\\x{ord(c):02x}" for c in text.replace("\n", "\\n"))
-    return shown if len(shown) <= most else f"{shown[: most - 30]} … ({len(text):,} characters)"
+    shown = harmless(text[: most + 1].replace("\n", "\\n"))
+    if len(text) <= most and len(shown) <= most:
+        return shown
+    return f"{shown[: most - 30]} … ({len(text):,} characters)"
+
+
+def excerpt(text: str, lines: int = 40, characters: int = 4_000) -> str:
+    """The beginning of `text`, its lines kept, with all other control characters made visible."""
+    kept = [harmless(line) for line in text[: characters + 1].split("\n")]
+    shown = "\n".join(kept[:lines])
+    if len(kept) <= lines and len(text) <= characters:
+        return shown
+    return f"{shown[:characters]} … ({len(text):,} characters)"
+
+
+def harmless(text: str) -> str:
+    """`text` with everything that a terminal obeys instead of showing (escape codes, line breaks, text
+    direction) written as an escape; a tab becomes spaces."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else _visible(c) for c in text)
+
+
+def _visible(character: str) -> str:
+    if character == "\t":
+        return "    "
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

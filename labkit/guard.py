@@ -30,9 +30,12 @@ def _watch() -> None:
             os.killpg(group, signal.SIGKILL)
 
 
+_watched: set[int] = set()
+
+
 @cache
 def _guard() -> subprocess.Popen[str]:
-    return subprocess.Popen(
+    guard = subprocess.Popen(
         [sys.executable, "-I", "-S", __file__],
         stdin=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
@@ -40,23 +43,38 @@ def _guard() -> subprocess.Popen[str]:
         start_new_session=True,
         text=True,
     )
+    _write(guard, "".join(f"+{group}\n" for group in sorted(_watched)))
+    return guard
+
+
+def _write(guard: subprocess.Popen[str], text: str) -> None:
+    assert guard.stdin is not None
+    guard.stdin.write(text)
+    guard.stdin.flush()
 
 
 def _tell(line: str) -> None:
-    pipe = _guard().stdin
-    assert pipe is not None
-    pipe.write(line + "\n")
-    pipe.flush()
+    guard = _guard()
+    try:
+        _write(guard, line)
+    except BrokenPipeError:  # somebody killed it: a new one begins with all that is watched
+        guard.kill()
+        with contextlib.suppress(BrokenPipeError):
+            guard.communicate()
+        _guard.cache_clear()
+        _guard()
 
 
 def watch(process_group: int) -> None:
     """Kill this process group when the present process ends in whatever way."""
-    _tell(f"+{process_group}")
+    _watched.add(process_group)
+    _tell(f"+{process_group}\n")
 
 
 def forget(process_group: int) -> None:
     """The process group is gone."""
-    _tell(f"-{process_group}")
+    _watched.discard(process_group)
+    _tell(f"-{process_group}\n")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import shlex
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -13,7 +11,7 @@ from typing import Any, Self
 
 import httpx
 
-from labkit import evidence
+from labkit import curl, evidence
 from labkit.contract import Contract, Violation
 from labkit.deadlines import scaled
 from labkit.evidence import CheckFailed, shorten
@@ -39,34 +37,11 @@ class Request:
     def __str__(self) -> str:
         if self.body is None:
             return f"{self.method} {shorten(self.path, 120)}"
-        return f"{self.method} {shorten(self.path, 120)} {shorten(self.body.decode('utf-8', 'replace'), 160)}"
+        return f"{self.method} {shorten(self.path, 120)} {_text(self.body, 160)}"
 
-    def curl(self) -> str:
-        """The request as a curl line for a shell, against the address where `lab up` serves."""
-        words = ["curl", "-i"]
-        if self.method == "HEAD":
-            words.append("--head")
-        elif self.method != "GET" or self.body is not None:
-            words += ["-X", self.method]
-        words.append(shlex.quote(_PASTE_URL + self.path))
-        for name, value in self.headers.items():
-            words += ["-H", _shell(f"{name}: {value}".encode())]
-        if self.body is not None:
-            words += ["--data-binary", _shell(self.body)]
-        return " ".join(words)
-
-
-def _shell(data: bytes, most: int = 2_000) -> str:
-    if len(data) > most:
-        return f'"$(head -c {len(data)} /dev/zero | tr "\\0" a)"  # we sent {len(data):,} other bytes'
-    try:
-        text = data.decode()
-        if text.isprintable():
-            return shlex.quote(text)
-    except UnicodeDecodeError:
-        pass
-    escaped = "".join(chr(b) if 32 <= b < 127 and b not in b"'\\" else f"\\x{b:02x}" for b in data)
-    return f"$'{escaped}'"
+    def curl(self) -> str | None:
+        """The request as a line for a shell, against the address where `lab up` serves."""
+        return curl.line(self.method, _PASTE_URL + self.path, self.headers, self.body)
 
 
 @dataclass(frozen=True)
@@ -80,7 +55,7 @@ class Response:
     duration_s: float
 
     def __str__(self) -> str:
-        return f"{self.status} {shorten(self.body.decode('utf-8', 'replace'))}".rstrip()
+        return f"{self.status} {_text(self.body, 300)}".rstrip()
 
     @cached_property
     def json(self) -> Any:
@@ -164,15 +139,19 @@ class Client:
         base_url: str,
         contract: Contract | None,
         known: Collection[tuple[str, str]] = frozenset(),
+        patience_s: float = ANSWER_S,
     ) -> None:
+        """`known` violations are overlooked; `patience_s` is how long an answer may take (scaled)."""
         self.base_url = base_url
         self.contract = contract
         self.known = known
+        self.patience = scaled(patience_s)
         self.gate: str | None = None
-        """The check that fails, once for all, when the service cannot do the basics; set by the running one."""
+        """The check that fails, once for all, when the service cannot do the basics; set by the running
+        one."""
         self._http = httpx.Client(
             base_url=base_url,
-            timeout=scaled(ANSWER_S),
+            timeout=self.patience,
             trust_env=False,
             limits=httpx.Limits(max_connections=200, max_keepalive_connections=100),
         )
@@ -223,7 +202,8 @@ class Client:
     ) -> Response:
         """Send a body in chunks, without a Content-Length; otherwise like `request`."""
         pieces = list(chunks)
-        request = Request(method, path, {"Content-Type": content_type}, b"".join(pieces))
+        sent = {"Content-Type": content_type, "Transfer-Encoding": "chunked"}
+        request = Request(method, path, sent, b"".join(pieces))
         return self._exchange(request, iter(pieces))
 
     def _exchange(self, request: Request, content: bytes | Iterator[bytes] | None) -> Response:
@@ -239,7 +219,7 @@ class Client:
 
     def _send(self, request: Request, content: bytes | Iterator[bytes] | None) -> Response:
         started = time.perf_counter()
-        deadline = started + scaled(ANSWER_S)
+        deadline = started + self.patience
         try:
             with self._http.stream(
                 request.method, request.path, headers=dict(request.headers), content=content
@@ -253,7 +233,7 @@ class Client:
                         raise httpx.ReadTimeout("the answer trickles")
         except httpx.TimeoutException:
             raise CheckFailed(
-                f"an answer to {request} within {scaled(ANSWER_S):.0f} s", "no whole answer in that time"
+                f"an answer to {request} within {self.patience:.0f} s", "no whole answer in that time"
             ) from None
         except httpx.ConnectError:
             raise CheckFailed(
@@ -270,6 +250,15 @@ class Client:
         return Response(
             request, answer.status_code, answer.headers, bytes(body), time.perf_counter() - started
         )
+
+
+def _text(body: bytes, most: int) -> str:
+    """The beginning of a body as text."""
+    if len(body) <= 4 * most:
+        return shorten(body.decode("utf-8", "replace"), most)
+    return (
+        f"{shorten(body[: 4 * most].decode('utf-8', 'replace')[: most - 24], most)} … ({len(body):,} bytes)"
+    )
 
 
 def _kind(request: Request) -> str:
@@ -296,7 +285,10 @@ def same_number(left: object, right: object) -> bool:
     numbers = (int, float)
     if isinstance(left, bool) or isinstance(right, bool):
         return False
-    return isinstance(left, numbers) and isinstance(right, numbers) and math.isclose(left, right, rel_tol=0)
+    try:
+        return isinstance(left, numbers) and isinstance(right, numbers) and float(left) == float(right)
+    except OverflowError:  # an integer beyond all doubles
+        return left == right
 
 
 def pages(client: Client, path: str, limit: int) -> Iterator[Response]:

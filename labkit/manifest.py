@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -29,12 +29,24 @@ def load(root: Path) -> dict[str, float]:
 
 
 def write(root: Path, collected: Mapping[str, float]) -> None:
-    """Make the manifest anew: what it knew keeps its place, new checks follow in the order given."""
-    known = [name for name in (load(root) if path(root).exists() else {}) if name in collected]
-    order = [*known, *(name for name in collected if name not in known)]
+    """Make the manifest anew for the labs collected: what it knew keeps its place, new checks follow.
+
+    LabError if it cannot be read or written.
+    """
+    before = load(root) if path(root).exists() else {}
+    anew = {name.split(".")[0] for name in collected}
+    kept = {name: points for name, points in before.items() if name.split(".")[0] not in anew}
+    known = [name for name in before if name in collected]
+    order = [*kept, *known, *(name for name in collected if name not in known)]
     order.sort(key=lambda name: name.split(".")[0])
-    table = {name: collected[name] for name in order}
-    path(root).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    worth = {**kept, **collected}
+    table = {name: worth[name] for name in order}
+    try:
+        path(root).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+    except OSError as error:
+        raise LabError(
+            f"{path(root)} cannot be written: {error.strerror}.", "Give yourself the right to write there."
+        ) from None
 
 
 def position(root: Path) -> Callable[[Verdict], tuple[int, str]]:
@@ -46,19 +58,34 @@ def position(root: Path) -> Callable[[Verdict], tuple[int, str]]:
     return lambda verdict: (order.get(verdict.id, len(order)), verdict.id)
 
 
-def deviations(root: Path, verdicts: Iterable[Verdict]) -> list[str]:
-    """What a graded run lacks or has too much of, one sentence each; empty when it is complete.
-
-    A run is held against the manifest's checks of the labs that it touched.
-    """
+def deviations(root: Path, verdicts: Iterable[Verdict], labs: Collection[str]) -> list[str]:
+    """What a graded run of `labs` lacks or has too much of, a sentence for each kind; empty when it is
+    complete."""
     ran = {verdict.id: verdict.max_score for verdict in verdicts}
-    labs = {name.split(".")[0] for name in ran}
     wanted = {name: points for name, points in load(root).items() if name.split(".")[0] in labs}
-    missing = [f"{name} is in checks/manifest.json, but did not run." for name in wanted if name not in ran]
-    strange = [f"{name} ran, but is not in checks/manifest.json." for name in ran if name not in wanted]
+    missing = [name for name in wanted if name not in ran]
+    strange = [name for name in ran if name not in wanted]
     changed = [
-        f"{name} is worth {points:g} points here, {wanted[name]:g} in checks/manifest.json."
+        f"{name} ({points:g} instead of {wanted[name]:g})"
         for name, points in ran.items()
         if wanted.get(name, points) != points
     ]
-    return missing + strange + changed
+    return [
+        f"{what}: {_some(names)}. Bring checks/ back to how it was handed out: git checkout checks/"
+        for what, names in (
+            ("In checks/manifest.json, but did not run", missing),
+            ("Ran, but not in checks/manifest.json", strange),
+            ("Worth other points than checks/manifest.json says", changed),
+        )
+        if names
+    ]
+
+
+def labs(root: Path) -> set[str]:
+    """The labs that the manifest knows."""
+    return {name.split(".")[0] for name in load(root)}
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import re
@@ -15,7 +16,10 @@ from labkit.errors import UsageError
 
 PROCESS_TYPES = ("api", "migrate", "migrate-one", "rollback-one", "worker", "test")
 _LINE = re.compile(r"^([A-Za-z0-9_-]+)\s*:\s*(.*)$")
-_SHELL_WORDS = {"&&", "||", "|", ";", ">", ">>", "<", "2>&1", "&"}
+_QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""")
+_SHELL_WORD = re.compile(r"(?:&&|\|\|?|;|&|\d?>>?|<|\d?>&\d)$")
+_SHELL_SIGN = re.compile(r"\$\w+|\$[{(]|[<>|;&`]")
+_ASSIGNMENT = re.compile(r"[A-Za-z_][A-Za-z0-9_]*=")
 
 
 class ProjectError(Exception):
@@ -58,17 +62,22 @@ class Project:
             raise ProjectError(
                 f"a command after `{process_type}:` in the Procfile", "nothing after the colon"
             )
-        if shell := next((w for w in words if w in _SHELL_WORDS or w.endswith(";")), None):
+        if shell := next((w for w in _bare(typed).split() if _SHELL_WORD.match(w) or w.endswith(";")), None):
             raise ProjectError(
                 f"one plain command for `{process_type}`: it runs without a shell, so that signals reach it",
                 f"{typed!r} uses the shell's {shell!r}",
             )
-        if re.match(r"^[A-Z_]+=", words[0]):
+        if _ASSIGNMENT.match(words[0]):
             raise ProjectError(
                 f"a command for `{process_type}` that starts with a program (it runs without a shell)",
                 f"{typed!r} starts with the assignment {words[0]!r}",
             )
         return words
+
+    def shell_sign(self, process_type: str) -> str | None:
+        """What only a shell would understand in that command ($NAME, a glued >); quoted, it is just text."""
+        found = _SHELL_SIGN.search(_bare(self.processes.get(process_type, "")))
+        return found[0] if found else None
 
 
 def load(folder: Path) -> Project:
@@ -76,23 +85,42 @@ def load(folder: Path) -> Project:
 
     UsageError if there is no such folder; ProjectError if its Procfile is missing or cannot be read.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):  # Path.is_dir raises where a parent cannot be entered
         raise UsageError(
             f"There is no project folder at {folder}.",
             "Name the folder that holds the Procfile: --project DIR.",
         )
+    folder = folder.resolve()
     procfile = folder / "Procfile"
     try:
         text = procfile.read_text(encoding="utf-8")
     except FileNotFoundError:
-        similar = [entry.name for entry in folder.iterdir() if entry.name.lower().startswith("procfile")]
+        similar = _similar(folder)
         raise ProjectError(
             f"a file named Procfile in {folder.name}/",
             f"no such file, but {', '.join(similar)}" if similar else "no such file",
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise ProjectError("a Procfile that is readable UTF-8 text", str(error)) from None
-    return Project(folder.resolve(), _parse(text))
+    except OSError as error:
+        raise ProjectError("a Procfile that can be read", str(error.strerror).lower()) from None
+    except UnicodeDecodeError as error:
+        raise ProjectError(
+            "a Procfile in UTF-8",
+            f"byte {error.start + 1} of it ({error.object[error.start]:#04x}) is not UTF-8",
+        ) from None
+    return Project(folder, _parse(text))
+
+
+def _similar(folder: Path) -> list[str]:
+    """Files that may be meant as the Procfile: misspelt ones, and those one folder further down."""
+    with contextlib.suppress(OSError):
+        inside = [f"{path.parent.name}/Procfile" for path in folder.glob("*/Procfile")]
+        return sorted([*(e.name for e in folder.iterdir() if e.name.lower().startswith("procfile")), *inside])
+    return []
+
+
+def _bare(typed: str) -> str:
+    """A command line with a letter in place of everything quoted."""
+    return _QUOTED.sub("q", typed)
 
 
 def _parse(text: str) -> dict[str, str]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import json
+import os
 import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -85,7 +88,7 @@ class Course:
 
 
 def load_course(root: Path) -> Course:
-    """labs/course.toml under the repository's root; LabError if it is missing or broken."""
+    """labs/course.toml under the root; a nameless course without it, LabError if it is broken."""
     path = root / "labs" / "course.toml"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -98,7 +101,7 @@ def load_course(root: Path) -> Course:
         )
     except FileNotFoundError:
         return Course(name="unnamed")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabError(
             f"{path} cannot be read: {error!r}.", "Restore it: git checkout labs/course.toml"
         ) from None
@@ -147,46 +150,98 @@ def save(report: Report, path: Path) -> None:
     """Write the report as JSON, whole or not at all; LabError if that is not possible."""
     fields = asdict(report)
     text = json.dumps({"schema": fields.pop("schema"), **fields}, indent=1, ensure_ascii=False) + "\n"
-    draft = path.with_name(f".{path.name}.new")
+    draft = _draft(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
+        # Half a surrogate pair is no UTF-8; written as an escape it is JSON.
+        draft.write_bytes(text.encode("utf-8", "backslashreplace"))
         draft.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
         raise LabError(
             f"The report could not be written to {path}: {error.strerror}.",
+            "Make room there, or name another file: --report FILE",
+        ) from None
+
+
+def require_writable(path: Path) -> None:
+    """UsageError unless a report can be written to `path`, to be known before the checks run; makes its
+    folder."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        _draft(path).touch()
+        _draft(path).unlink()
+    except OSError as error:
+        raise UsageError(
+            f"A report cannot be written to {path}: {str(error.strerror).lower()}.",
             "Name another file: --report FILE",
         ) from None
 
 
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name}.{os.getpid()}")
+
+
 def read(path: Path) -> Report:
     """A stored report; UsageError if the file is not one."""
+    remedy = "Make one with: lab check --report FILE"
     try:
         table = json.loads(path.read_text(encoding="utf-8"))
         if table["schema"] != SCHEMA:
-            raise ValueError(f"schema {table['schema']}, this version reads {SCHEMA}")
+            raise ValueError(f"it has schema {table['schema']!r}, this version reads {SCHEMA}")
         return report_from(table)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise UsageError(
-            f"{path} is not a report: {error}.", "Make one with: lab check --report FILE"
-        ) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {str(error.strerror).lower()}.", remedy) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise UsageError(f"{path} is not a report: {_why(error)}.", remedy) from None
+
+
+def _why(error: Exception) -> str:
+    match error:
+        case json.JSONDecodeError() | UnicodeDecodeError():
+            return "it is not JSON"
+        case KeyError(args=(name, *_)):
+            return f"{name!r} is missing"
+        case _:
+            return str(error)
 
 
 def report_from(table: Mapping[str, Any]) -> Report:
-    """A report from its JSON form."""
-    labs = tuple(
-        Lab(**{**lab, "checks": tuple(verdict_from(v) for v in lab["checks"])}) for lab in table["labs"]
+    """A report from its JSON form; what this version does not know is left out."""
+    return Report(
+        course=str(table["course"]),
+        project=str(table["project"]),
+        seed=int(table["seed"]),
+        started_at=str(table["started_at"]),
+        duration_s=float(table["duration_s"]),
+        score=float(table["score"]),
+        max_score=float(table["max_score"]),
+        labs=tuple(
+            Lab(
+                id=str(lab["id"]),
+                title=str(lab["title"]),
+                score=float(lab["score"]),
+                max_score=float(lab["max_score"]),
+                checks=tuple(verdict_from(check) for check in lab["checks"]),
+            )
+            for lab in table["labs"]
+        ),
     )
-    return Report(**{**table, "labs": labs})
 
 
 def verdict_from(table: Mapping[str, Any]) -> Verdict:
     """A verdict from its JSON form."""
+    texts = ("id", "title", "did", "expected", "saw", "ask", "read", "again")
+    blocked_by = table["blocked_by"]
     return Verdict(
-        **{
-            **table,
-            "outcome": Outcome(table["outcome"]),
-            "curl": tuple(table.get("curl", ())),
-            "log": tuple(table.get("log", ())),
-        }
+        **{name: str(table[name]) for name in texts},
+        outcome=Outcome(table["outcome"]),
+        score=float(table["score"]),
+        max_score=float(table["max_score"]),
+        duration_s=float(table["duration_s"]),
+        blocked_by=None if blocked_by is None else str(blocked_by),
+        curl=tuple(str(line) for line in table.get("curl", ())),
+        log=tuple(str(line) for line in table.get("log", ())),
     )

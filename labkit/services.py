@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import random
 import signal
@@ -24,6 +25,7 @@ from labkit.project import Project, ProjectError, environment
 
 _LINES_KEPT = 20_000
 _LINE_LENGTH_KEPT = 16_384
+_CHARACTERS_KEPT = 16_000_000
 START_S = 10.0
 """How long an API may take until it listens (scaled to the machine)."""
 
@@ -43,7 +45,7 @@ class Service:
     name: str
     process: subprocess.Popen[bytes]
     settings: Mapping[str, str]
-    lines: deque[Line] = field(default_factory=lambda: deque(maxlen=_LINES_KEPT))
+    lines: deque[Line] = field(default_factory=deque)
     started: float = field(default_factory=time.monotonic)
     on_line: Callable[[Line], None] | None = None
 
@@ -83,7 +85,8 @@ class Service:
 
     def log(self, most: int = 5) -> list[str]:
         """The last lines that it printed, newest last."""
-        return [line.text for line in list(self.lines)[-most:]]
+        with self._lock:
+            return [line.text for line in list(self.lines)[-most:]]
 
     def tail(self, most: int = 3) -> Callable[[], list[str]]:
         """A function that gives the last lines printed since this call."""
@@ -96,7 +99,11 @@ class Service:
         return lines
 
     def kill(self) -> None:
-        """End it and everything that it started, at once."""
+        """End it and everything that it started, at once. Later calls do nothing: its number may be
+        another's."""
+        if self._killed:
+            return
+        self._killed = True
         family = _family(self.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
@@ -115,13 +122,23 @@ class Service:
         with pipe:
             while chunk := pipe.readline(_LINE_LENGTH_KEPT):
                 line = Line(stream, chunk.decode("utf-8", "replace").rstrip("\r\n"))
-                self.lines.append(line)
-                self._count += 1
+                self._keep(line)
                 if self.on_line:
                     self.on_line(line)
 
+    def _keep(self, line: Line) -> None:
+        with self._lock:
+            self.lines.append(line)
+            self._count += 1
+            self._size += len(line.text)
+            while len(self.lines) > _LINES_KEPT or self._size > _CHARACTERS_KEPT:
+                self._size -= len(self.lines.popleft().text)
+
     _readers: list[threading.Thread] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
     _count: int = 0
+    _size: int = 0
+    _killed: bool = False
 
 
 def start(
@@ -145,19 +162,10 @@ def start(
             stderr=subprocess.PIPE,
             start_new_session=True,
         )
-    except FileNotFoundError:
+    except (OSError, ValueError) as error:
         raise ProjectError(
             f"a command for `{process_type}` that can be run",
-            f"{command[0]!r}: there is no such program (Procfile: {' '.join(command)})",
-        ) from None
-    except PermissionError:
-        raise ProjectError(
-            f"a command for `{process_type}` that can be run",
-            f"{command[0]!r} is not executable (Procfile: {' '.join(command)})",
-        ) from None
-    except OSError as error:
-        raise ProjectError(
-            f"a command for `{process_type}` that can be run", f"{command[0]!r}: {error.strerror}"
+            f"{command[0]!r} {_why_not(error, project, command[0])} (Procfile: {' '.join(command)})",
         ) from None
     guard.watch(process.pid)
     service = Service(process_type, process, dict(settings), on_line=on_line)
@@ -167,6 +175,28 @@ def start(
         reader.start()
         service._readers.append(reader)
     return service
+
+
+def _why_not(error: Exception, project: Project, program: str) -> str:
+    """Why the program of a command cannot be run, to follow its name."""
+    there = project.folder / program
+    match error:
+        case FileNotFoundError() if "/" not in program and there.is_file():
+            return f"is not on the PATH; the file beside the Procfile is called ./{program}"
+        case FileNotFoundError() if there.is_file():
+            return "begins with a line (#!) that names a program which is not there"
+        case FileNotFoundError() | NotADirectoryError():
+            return "is no program that can be found"
+        case PermissionError() if there.is_dir():
+            return "is a folder"
+        case PermissionError():
+            return f"is not executable; chmod +x {program} makes it so"
+        case OSError(errno=errno.ENOEXEC):
+            return "is neither a program nor a script that begins with #!"
+        case OSError(strerror=reason):
+            return f"cannot be run: {str(reason).lower()}"
+        case _:
+            return f"cannot be run: {error}"
 
 
 @contextmanager
@@ -199,7 +229,7 @@ def start_api(project: Project, settings: Mapping[str, str]) -> Service:
         port = free_port()
         service = start(project, "api", {"API_HOST": "127.0.0.1", "API_PORT": str(port), **settings})
         try:
-            _wait_until_it_listens(service, port)
+            _wait_until_it_listens(project, service, port)
         except _PortTaken:
             service.kill()
             if attempt == 2:
@@ -221,7 +251,7 @@ def wait_until_listening_or_gone(service: Service, port: int) -> None:
     wait_until(lambda: service.exit_code is not None or accepts_connections(port), within=START_S)
 
 
-def _wait_until_it_listens(service: Service, port: int) -> None:
+def _wait_until_it_listens(project: Project, service: Service, port: int) -> None:
     wait_until_listening_or_gone(service, port)
     if (code := service.exit_code) is not None:
         service._join()
@@ -229,27 +259,33 @@ def _wait_until_it_listens(service: Service, port: int) -> None:
         raise taken(
             f"`api` to keep running and listen on API_PORT ({port})",
             _with_log(
-                f"it {_ended(code)} {time.monotonic() - service.started:.1f} s after the start", service
+                f"it {_ended(code)} {time.monotonic() - service.started:.1f} s after the start"
+                f"{_shell_hint(project)}",
+                service,
             ),
         )
     if accepts_connections(port):
         return
-    others = _listening_ports(service.pid) - {port}
-    saw = (
-        f"it listens on port {', '.join(map(str, sorted(others)))} instead"
-        if others
-        else "it runs, but listens nowhere"
-    )
+    others = _listening(service.pid)
+    saw = f"it listens on {', '.join(others)} instead" if others else "it runs, but listens nowhere"
     raise ProjectError(
         f"`api` to listen on API_HOST:API_PORT (127.0.0.1:{port}) within {scaled(START_S):.0f} s",
-        _with_log(saw, service),
+        _with_log(saw + _shell_hint(project), service),
     )
+
+
+def _shell_hint(project: Project) -> str:
+    sign = project.shell_sign("api")
+    return f" (without a shell, the Procfile's {sign} means nothing)" if sign else ""
 
 
 def _ended(code: int) -> str:
-    if code < 0:
+    if code >= 0:
+        return f"exited with status {code}"
+    try:
         return f"was ended by {signal.Signals(-code).name}"
-    return f"exited with status {code}"
+    except ValueError:  # a real-time signal
+        return f"was ended by signal {-code}"
 
 
 def _with_log(text: str, service: Service, most: int = 6) -> str:
@@ -286,11 +322,13 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
-def _listening_ports(pid: int) -> set[int]:
-    ports: set[int] = set()
-    with contextlib.suppress(psutil.Error):
-        for member in [psutil.Process(pid), *_family(pid)]:
-            for connection in member.net_connections("tcp"):
+def _listening(pid: int) -> list[str]:
+    """Where a process and its children listen, as host:port."""
+    places: set[str] = set()
+    for member in [pid, *(child.pid for child in _family(pid))]:
+        with contextlib.suppress(psutil.Error):
+            for connection in psutil.Process(member).net_connections("tcp"):
                 if connection.status == psutil.CONN_LISTEN:
-                    ports.add(connection.laddr.port)
-    return ports
+                    host = connection.laddr.ip
+                    places.add(f"{f'[{host}]' if ':' in host else host}:{connection.laddr.port}")
+    return sorted(places)

@@ -1,4 +1,5 @@
-"""What only the checks of lab 02 need: a probe in the database, a server to stop, the walk of the migrations."""
+"""What only the checks of lab 02 need: a probe in the database, a server to stop, the walk of the
+migrations."""
 
 from __future__ import annotations
 
@@ -9,10 +10,12 @@ from dataclasses import dataclass
 
 import pytest
 
-from labkit import evidence, migrations, postgres, services
+from labkit import contract, evidence, migrations, postgres
+from labkit import outage as outages
 from labkit.evidence import Blocked, CheckFailed
 from labkit.http import Client
-from labkit.postgres import Database, PrivateServer
+from labkit.outage import Hang, Outage
+from labkit.postgres import Database
 from labkit.probe import Probe
 from labkit.project import ProjectError
 from labkit.services import Service
@@ -58,54 +61,55 @@ def own_api(stack, gate, request) -> Callable[..., AbstractContextManager[Own]]:
     return own
 
 
-@pytest.fixture(scope="module")
-def private() -> Iterator[PrivateServer]:
-    """A PostgreSQL server that nobody else uses, to be stopped and frozen."""
-    with postgres.private_server() as server:
-        yield server
-
-
-@pytest.fixture
-def outage(stack, private, the_project, own_api) -> Iterator[tuple[PrivateServer, Own]]:
-    """A private server, running, and an API on a migrated database in it; the server runs again afterwards."""
-    private.start()
-    database = private.server.create_database("outage")
-    try:
-        services.run(the_project, "migrate", {"DATABASE_URL": database.url}, within=30)
-        with own_api(database) as own:
-            own.api.get("/tasks").expect(200)
-            yield private, own
-    finally:
-        private.thaw()
-        private.start()
-
-
 @pytest.fixture(scope="session", autouse=True)
-def walking(request, server) -> Iterator[Future[migrations.Walk] | None]:
-    """The walk through the migrations, made beside the other checks; None where nobody asks for it."""
-    asked = any("walk" in getattr(item, "fixturenames", ()) for item in request.session.items)
-    if not asked:
-        yield None
-        return
+def beside(request) -> Iterator[dict[str, Future]]:
+    """What takes long and mostly waits, made beside the other checks: fixture name → its result to be."""
+    asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
+    makers = {name: maker for name, maker in SLOW.items() if name in asked}
     try:
-        the_project = request.getfixturevalue("the_project")
+        the_project = request.getfixturevalue("the_project") if makers else None
     except ProjectError:
-        yield None
-        return
-    with server.database("walk") as database, ThreadPoolExecutor(1) as pool:
-        yield pool.submit(migrations.walk, the_project, database)
+        makers = {}
+    with ThreadPoolExecutor(max(len(makers), 1)) as pool:
+        yield {name: pool.submit(maker, the_project, request) for name, maker in makers.items()}
+
+
+def _walk(the_project, request) -> migrations.Walk:
+    with postgres.open_server(request.config.option.postgres).database("walk") as database:
+        return migrations.walk(the_project, database)
+
+
+SLOW = {
+    "walk": _walk,
+    "outage": lambda the_project, request: outages.observe(the_project, contract.load()),
+    "hang": lambda the_project, request: outages.hang(the_project, contract.load()),
+}
 
 
 @pytest.fixture
-def walk(walking) -> migrations.Walk:
-    """The walk; blocks the check if it could not begin or did not reach the newest revision."""
-    if walking is None:
-        raise Blocked(WALKS, CheckFailed("a Procfile that can be read", "none"))
+def outage(stack, beside) -> Outage:
+    """An API on a PostgreSQL that was stopped and started again; all that was seen of it."""
+    found = beside["outage"].result()
+    evidence.journal().actions.extend(found.journal.actions)
+    return found
+
+
+@pytest.fixture
+def hang(stack, beside) -> Hang:
+    """An API on a PostgreSQL that hangs."""
+    found = beside["hang"].result()
+    evidence.journal().actions.extend(found.journal.actions)
+    return found
+
+
+@pytest.fixture
+def walk(the_project, beside) -> migrations.Walk:
+    """The walk; blocks the check if it could not begin."""
     evidence.did(
         "migrate-one until nothing changes, rollback-one likewise, then migrate; rows at every level"
     )
     try:
-        found = walking.result()
+        found = beside["walk"].result()
     except ProjectError as error:
         raise Blocked(WALKS, CheckFailed(error.expected, error.saw)) from None
     return found

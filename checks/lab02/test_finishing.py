@@ -12,9 +12,10 @@ from labkit.services import accepts_connections
 HANDOUT = "lab-02-database.md#finishing-what-was-begun"
 
 
-@check(points=0.8, read=HANDOUT)
+@check(points=0.6, read=HANDOUT)
 def test_request_in_flight_is_answered(own_api):
-    """A request that waits for the database when SIGTERM arrives still gets its answer, and the API then exits 0.
+    """A request that waits for the database when SIGTERM arrives still gets its answer, and the API then
+    exits 0.
 
     During a rolling update your service is stopped a hundred times a day. What do its clients notice?
     """
@@ -40,7 +41,7 @@ def test_request_in_flight_is_answered(own_api):
         expect(own.probe.row(created["id"]) is not None, "the task in the table", "no such row")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.4, read=HANDOUT)
 def test_gives_up_in_the_end(own_api):
     """A request that cannot be finished holds the API back for SHUTDOWN_TIMEOUT, and no longer.
 
@@ -60,7 +61,7 @@ def test_gives_up_in_the_end(own_api):
     expect(code == 0, "exit status 0 within SHUTDOWN_TIMEOUT=1s and five seconds", _said(code))
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.4, read=HANDOUT)
 def test_parallel_puts_leave_one_whole(api, probe):
     """Of many PUTs on one task at once, the task ends as one of them, whole.
 
@@ -90,7 +91,7 @@ def test_parallel_puts_leave_one_whole(api, probe):
     expect(_of(row) in versions, "one of the 12 versions, whole", _of(row))
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_one_delete_wins(api, probe):
     """Of several DELETEs of one task at once, one is answered 204 and the others 404.
 

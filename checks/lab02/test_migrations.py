@@ -1,4 +1,5 @@
-"""The migrations: up from nothing, down to nothing, step by step, with rows in the table and under traffic."""
+"""The migrations: up from nothing, down to nothing, step by step, with rows in the table and under
+traffic."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,7 +22,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-@check(points=0.5, read=BASICS)
+@check(points=0.4, read=BASICS)
 def test_newest_from_empty(server, the_project):
     """`migrate` brings an empty database to the newest revision: a table `tasks` with all columns.
 
@@ -34,7 +35,7 @@ def test_newest_from_empty(server, the_project):
     expect(not missing, f"a table `tasks` with {len(COLUMNS)} columns", f"missing: {', '.join(missing)}")
 
 
-@check(points=0.4, read=BASICS)
+@check(points=0.3, read=BASICS)
 def test_migrate_can_be_repeated(server, the_project, migrated_database):
     """`migrate` on a database in the newest revision exits with 0 and changes nothing.
 
@@ -45,7 +46,7 @@ def test_migrate_can_be_repeated(server, the_project, migrated_database):
     _same(before, _schema(migrated_database), "the same schema as before")
 
 
-@check(points=0.5, read=BASICS)
+@check(points=0.4, read=BASICS)
 def test_two_at_once_do_no_harm(server, the_project, migrated_database):
     """Two `migrate` at the same moment both exit with 0 and leave one right schema.
 
@@ -64,7 +65,7 @@ def test_two_at_once_do_no_harm(server, the_project, migrated_database):
         _same(_schema(migrated_database), _schema(database), "the same schema as from one `migrate` alone")
 
 
-@check(points=0.5, read=STEPS)
+@check(points=0.4, read=STEPS)
 def test_every_step_works(walk, migrated_database):
     """`migrate-one` leads from nothing to the newest revision, one step at a time.
 
@@ -78,7 +79,7 @@ def test_every_step_works(walk, migrated_database):
     )
 
 
-@check(points=0.4, read=STEPS)
+@check(points=0.3, read=STEPS)
 def test_three_revisions_at_least(walk):
     """There are at least three revisions, the first of which creates `tasks`.
 
@@ -91,11 +92,12 @@ def test_three_revisions_at_least(walk):
     expect("table tasks" in walk.up[0].schema, "a table `tasks` after the first step", "no such table")
 
 
-@check(points=0.5, read=STEPS)
+@check(points=0.4, read=STEPS)
 def test_priority_comes_in_steps(walk):
     """`priority` is added nullable, and becomes NOT NULL with a default in a later revision.
 
-    A table has ten million rows. What does the database have to do for a column that may be null, and for one that may not?
+    A table has ten million rows. What does the database have to do for a column that may be null, and
+    for one that may not?
     """
     _reached_the_top(walk)
     first, last = walk.first_with("priority"), walk.up[-1]
@@ -114,11 +116,12 @@ def test_priority_comes_in_steps(walk):
     expect("NOT NULL" not in worker, "`assigned_worker` to stay nullable", f"assigned_worker {worker}")
 
 
-@check(points=0.5, read=STEPS)
+@check(points=0.4, read=STEPS)
 def test_down_is_the_exact_reverse(walk):
     """Every step down leads back to the schema that was there before the step up.
 
-    At night a release goes wrong and is rolled back. Is the database of yesterday the one your old code knows?
+    At night a release goes wrong and is rolled back. Is the database of yesterday the one your old code
+    knows?
     """
     _reached_the_bottom(walk)
     expected = [{}, *(step.schema for step in walk.up)]
@@ -129,7 +132,7 @@ def test_down_is_the_exact_reverse(walk):
         _same(expected[level], step.schema, f"{step} to lead back to the schema after step {level} up")
 
 
-@check(points=0.5, read=STEPS)
+@check(points=0.4, read=STEPS)
 def test_nothing_is_left_at_the_bottom(walk):
     """All the way down, nothing is left but the migration tool's own bookkeeping.
 
@@ -144,7 +147,7 @@ def test_nothing_is_left_at_the_bottom(walk):
     expect(not rest, "nothing else: no index, type, function or sequence", ", ".join(rest))
 
 
-@check(points=0.4, read=STEPS)
+@check(points=0.3, read=STEPS)
 def test_up_again_is_the_same(walk):
     """Up, all the way down, and up again gives the same schema as the first time.
 
@@ -154,7 +157,7 @@ def test_up_again_is_the_same(walk):
     _same(walk.up[-1].schema, walk.again, "the same schema as the first time")
 
 
-@check(points=0.5, read=ROWS)
+@check(points=0.4, read=ROWS)
 def test_a_title_is_enough_at_every_revision(walk):
     """`INSERT INTO tasks (title) VALUES ('…')` works after every single step, up and down.
 
@@ -165,7 +168,7 @@ def test_a_title_is_enough_at_every_revision(walk):
         expect(not step.refused, f"an INSERT of a title alone to work after {step}", step.refused)
 
 
-@check(points=0.7, read=ROWS)
+@check(points=0.5, read=ROWS)
 def test_rows_survive_the_way_up(walk):
     """Every step up works on a table with ten thousand rows, old ones with nulls, and loses none.
 
@@ -178,7 +181,7 @@ def test_rows_survive_the_way_up(walk):
         expect(step.lost == 0, f"every row unchanged after {step}", f"{step.lost} rows gone or changed")
 
 
-@check(points=0.7, read=ROWS)
+@check(points=0.5, read=ROWS)
 def test_rows_survive_the_way_down(walk):
     """Every step down works on a table with rows and loses none, until the table itself goes.
 
@@ -191,7 +194,7 @@ def test_rows_survive_the_way_down(walk):
         expect(step.lost == 0, f"every row unchanged after {step}", f"{step.lost} rows gone or changed")
 
 
-@check(points=1, read=TRAFFIC)
+@check(points=0.8, read=TRAFFIC)
 def test_no_request_is_lost_on_the_way(walk, server, the_project, own_api):
     """While the newest revisions are applied to ten thousand rows, the API answers every request.
 

@@ -18,7 +18,7 @@ WHOLE = {
 }
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_works_on_the_database(shared_stack, gate):
     """On a migrated database the API starts, and a task can be created and read back.
 
@@ -32,7 +32,7 @@ def test_works_on_the_database(shared_stack, gate):
     expect(again.get("title") == "Into the table", "the task that was created", again)
 
 
-@check(points=0.3, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_health_names_the_database(api):
     """`GET /health` says that the database is up.
 
@@ -46,7 +46,7 @@ def test_health_names_the_database(api):
     )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.4, read=HANDOUT)
 def test_survives_a_restart(own_api):
     """Tasks are still there, unchanged, after the API was stopped and started again.
 
@@ -62,7 +62,7 @@ def test_survives_a_restart(own_api):
         expect(after == before, f"the task as it was: {before}", after)
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_an_answer_is_a_promise(own_api):
     """A task whose creation was answered is kept even if the API is killed the next moment.
 
@@ -76,7 +76,7 @@ def test_an_answer_is_a_promise(own_api):
         expect(len(kept) == len(created), f"{len(created)} rows in the table", f"{len(kept)} rows")
 
 
-@check(points=0.6, read=HANDOUT)
+@check(points=0.5, read=HANDOUT)
 def test_rows_equal_answers(api, probe):
     """Every field of an answer is what the table holds.
 
@@ -94,7 +94,7 @@ def test_rows_equal_answers(api, probe):
         )
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_reads_what_others_wrote(api, probe):
     """A row that somebody else writes into the table is there for the API at once.
 
@@ -118,7 +118,7 @@ def test_reads_what_others_wrote(api, probe):
     )
 
 
-@check(points=0.3, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_two_services_see_the_same(api, own_api):
     """Two API processes on one database see each other's tasks.
 
@@ -133,7 +133,7 @@ def test_two_services_see_the_same(api, own_api):
         api.get(f"/tasks/{task['id']}").expect_error(404, "not_found", "after the other process deleted it")
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_filters_by_status(own_api):
     """`status` filters in the database: the page and the total count only those tasks.
 
@@ -152,7 +152,7 @@ def test_filters_by_status(own_api):
             )
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_orders_by_time_then_id(own_api):
     """Lists are ordered by `created_at`, and by `id` where two tasks have the same time.
 
@@ -175,7 +175,7 @@ def test_orders_by_time_then_id(own_api):
         expect(seen == wanted, "oldest first, equal times by id: " + _short(wanted), _short(seen))
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_put_leaves_the_outcome(api, probe):
     """Replacing a finished task changes neither its status nor its result.
 
@@ -198,7 +198,7 @@ def test_put_leaves_the_outcome(api, probe):
         expect(row.get(name) == value, f"column `{name}` still {value!r}", repr(row.get(name)))
 
 
-@check(points=0.3, read=HANDOUT)
+@check(points=0.2, read=HANDOUT)
 def test_delete_removes_the_row(api, probe):
     """A deleted task leaves no row behind, and takes no other with it.
 

@@ -10,7 +10,7 @@ from labkit.evidence import Journal, did, expect, recording
 HANDOUT = "lab-02-database.md#the-connection-pool"
 
 
-@check(points=0.8, read=HANDOUT)
+@check(points=0.6, read=HANDOUT)
 def test_never_more_than_its_maximum(own_api):
     """A hundred requests at once open no more than DB_POOL_MAX connections, and all are answered.
 
@@ -34,7 +34,7 @@ def test_never_more_than_its_maximum(own_api):
     expect(not lost, "100 answers with status 200", f"{len(lost)} others: {lost[:5]}")
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.4, read=HANDOUT)
 def test_one_connection_is_enough(own_api):
     """With DB_POOL_MAX=1 the service works just as well, only slower.
 
@@ -51,7 +51,7 @@ def test_one_connection_is_enough(own_api):
         expect(own.probe.connections() <= 1, "one connection", f"{own.probe.connections()} connections")
 
 
-@check(points=0.6, read=HANDOUT)
+@check(points=0.5, read=HANDOUT)
 def test_errors_give_connections_back(own_api):
     """Requests that end in an error give their connection back like all others.
 
@@ -77,7 +77,7 @@ def test_errors_give_connections_back(own_api):
         own.api.post("/tasks", json={"title": "x"}).expect(201, "after 42 requests that failed")
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_holds_no_transaction_open(api, probe):
     """Between requests no connection sits in an open transaction.
 
@@ -90,7 +90,8 @@ def test_holds_no_transaction_open(api, probe):
 
     def all_idle():
         return not probe.query(
-            "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
+            "SELECT 1 FROM pg_stat_activity"
+            " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
         )
 
     did("look at pg_stat_activity")

@@ -17,7 +17,7 @@ TEXTS = (
 )
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.4, read=HANDOUT)
 def test_every_text_is_kept(api, probe):
     """Quotes, percent signs, colons and SQL are kept in the table as they were sent, in every text field.
 
@@ -36,7 +36,7 @@ def test_every_text_is_kept(api, probe):
     expect(after == before + len(TEXTS), f"{len(TEXTS)} rows more", f"{after - before} more")
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_request_ids_are_data(api, probe):
     """A request id is kept as it is, too: it comes from outside like everything else.
 
@@ -48,7 +48,7 @@ def test_request_ids_are_data(api, probe):
         expect(row.get("request_id") == given, f"request_id {given!r}", repr(row.get("request_id")))
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_parameters_stay_outside(api, probe):
     """SQL in an id or a query parameter finds nothing, changes nothing, and is refused.
 

@@ -13,7 +13,7 @@ HANDOUT = "lab-02-database.md#failing-fast"
 SECRET = "s3cr3t-in-the-url"
 
 
-@check(points=0.5, read=HANDOUT)
+@check(points=0.4, read=HANDOUT)
 def test_unreachable_database(the_project, stack):
     """If the database cannot be reached at the start, the API ends within ten seconds, with a clear line.
 
@@ -23,7 +23,7 @@ def test_unreachable_database(the_project, stack):
     _ends_clearly(the_project, {"DATABASE_URL": url}, within=10)
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_wrong_password(the_project, stack):
     """With a wrong password the API ends within ten seconds, says why, and does not print the password.
 
@@ -34,7 +34,7 @@ def test_wrong_password(the_project, stack):
     _ends_clearly(the_project, {"DATABASE_URL": urlunsplit(parts._replace(netloc=netloc))}, within=10)
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_missing_database_url(the_project, stack):
     """Without DATABASE_URL the API ends within five seconds and names the variable.
 
@@ -45,7 +45,7 @@ def test_missing_database_url(the_project, stack):
         expect("DATABASE_URL" in said, "a line that names DATABASE_URL", shorten(said))
 
 
-@check(points=0.4, read=HANDOUT)
+@check(points=0.3, read=HANDOUT)
 def test_creates_no_schema(server, the_project, stack):
     """Started on an empty database, the API creates no table: that is the migrations' work alone.
 
@@ -68,7 +68,8 @@ def test_creates_no_schema(server, the_project, stack):
 
 
 def _ends_clearly(the_project, settings, within):
-    """The API ends with a status other than 0, one clear line, no traceback and no secret; what it printed."""
+    """The API ends with a status other than 0, one clear line, no traceback and no secret; what it
+    printed."""
     shown = re.sub(SECRET, "…", settings.get("DATABASE_URL", "")) or "not set"
     did(f"start `api` with DATABASE_URL {shown}")
     settings = {"API_HOST": "127.0.0.1", "API_PORT": str(free_port()), **settings}

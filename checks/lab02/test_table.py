@@ -11,7 +11,7 @@ CLAIM = """
 """
 
 
-@check(points=0.4, read=GUARDS)
+@check(points=0.3, read=GUARDS)
 def test_refuses_unknown_statuses(stack, probe):
     """The table takes the four statuses of the contract, and no other.
 
@@ -23,7 +23,7 @@ def test_refuses_unknown_statuses(stack, probe):
         probe.refuses(f"the status {status!r}", title="x", status=status)
 
 
-@check(points=0.3, read=GUARDS)
+@check(points=0.2, read=GUARDS)
 def test_refuses_wrong_priorities(stack, probe):
     """The table takes priorities from -100 to 100, and no null.
 
@@ -35,7 +35,7 @@ def test_refuses_wrong_priorities(stack, probe):
         probe.refuses(f"the priority {priority}", title="x", priority=priority)
 
 
-@check(points=0.3, read=GUARDS)
+@check(points=0.2, read=GUARDS)
 def test_refuses_wrong_titles(stack, probe):
     """The table takes titles of 1 to 200 characters, and no null.
 
@@ -46,7 +46,7 @@ def test_refuses_wrong_titles(stack, probe):
         probe.refuses(f"a title of {len(title or '')} characters", title=title)
 
 
-@check(points=0.4, read=GUARDS)
+@check(points=0.3, read=GUARDS)
 def test_a_title_is_enough(api, probe):
     """`INSERT INTO tasks (title) VALUES ('…')` makes a whole task, which the API shows like any other.
 
@@ -67,7 +67,7 @@ def test_a_title_is_enough(api, probe):
         expect(bool(task.get(name)), f"a time in `{name}`", repr(task.get(name)))
 
 
-@check(points=0.7, read=INDEX)
+@check(points=0.5, read=INDEX)
 def test_index_serves_the_queue(own_api):
     """The next task to run is found by an index: no sequential scan and no sort, with 50,000 rows waiting.
 
@@ -81,7 +81,7 @@ def test_index_serves_the_queue(own_api):
         expect(not wrong, "a plan without sequential scan and sort", " → ".join(nodes))
 
 
-@check(points=0.4, read=INDEX)
+@check(points=0.3, read=INDEX)
 def test_index_holds_pending_rows_only(own_api):
     """The queue's index knows only pending tasks, so it stays small however many tasks are done.
 

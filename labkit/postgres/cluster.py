@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import re
 import secrets
 import shutil
@@ -208,7 +209,7 @@ def _initialise(store: Store) -> None:
 
 def _run(store: Store, program: str, *arguments: str, typed: str = "") -> None:
     done = subprocess.run(
-        [str(program_path(store.folder / "programs", program)), *arguments],
+        [*_with_a_name(), str(program_path(store.folder / "programs", program)), *arguments],
         input=typed,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -221,12 +222,29 @@ def _run(store: Store, program: str, *arguments: str, typed: str = "") -> None:
     )
     if done.returncode == 0 and "ERROR:" not in done.stdout:  # single-user mode ends with 0 all the same
         return
-    if "could not look up effective user ID" in done.stdout:
+    if not _has_name():
+        said = done.stdout.strip().splitlines() or ["nothing was said"]
         raise LabError(
-            f"PostgreSQL cannot be set up: user id {os.geteuid()} has no name on this machine (/etc/passwd).",
+            f"PostgreSQL cannot be set up, because user id {os.geteuid()} has no name on this machine "
+            f"(in /etc/passwd): {said[-1]}.",
             "Run as a user that has one, or use another PostgreSQL: LAB_POSTGRES_URL=postgresql://…",
         )
     raise StartError(done.stdout)
+
+
+def _with_a_name() -> list[str]:
+    """What makes a program believe that its user has a name: initdb insists on it, containers lack it."""
+    if _has_name() or (unshare := shutil.which("unshare")) is None:
+        return []
+    return [unshare, "--user", "--map-user=65534", "--map-group=65534", "--"]
+
+
+def _has_name() -> bool:
+    try:
+        pwd.getpwuid(os.geteuid())
+    except KeyError:
+        return False
+    return True
 
 
 def _no_room(path: Path, error: OSError) -> LabError:

@@ -54,7 +54,7 @@ def open_container() -> Server:
         ) from error
     except docker.DockerException as error:
         raise LabError(
-            f"PostgreSQL was to run in a container, but no Docker engine answers: {first_line(error)}.",
+            f"PostgreSQL was to run in a container, but no Docker engine answers at {_engine()}.",
             "Start Docker (or set DOCKER_HOST), or use another PostgreSQL: `--postgres embedded`, "
             "or LAB_POSTGRES_URL=postgresql://…",
         ) from error
@@ -73,6 +73,10 @@ def open_container() -> Server:
 def _stop(container: Any) -> None:
     with suppress(Exception):  # it may be gone already
         container.stop()
+
+
+def _engine() -> str:
+    return os.environ.get("DOCKER_HOST") or "its usual socket"
 
 
 def _last_words(container: Any) -> str:

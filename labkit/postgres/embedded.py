@@ -38,6 +38,7 @@ from labkit.postgres.state import (
     duration,
     fast_folder,
     make_folder,
+    remove_socket_folder,
     state_folder,
 )
 from labkit.postgres.wheel import MAJOR
@@ -120,6 +121,7 @@ def stop_shared() -> bool:
 def close_down(shared: Shared) -> None:
     """Stop the server, if there is one, and delete its data. The caller holds the start lock."""
     stop_on(shared.data)
+    remove_socket_folder(shared.data.parent)
     if shared.live.is_symlink():
         remove(shared.live.resolve())
     remove(shared.live)

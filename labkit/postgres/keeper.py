@@ -16,10 +16,10 @@ from labkit.postgres.databases import clients, sweep
 from labkit.postgres.embedded import Shared, close_down, describe
 from labkit.postgres.locks import is_locked, locked
 from labkit.postgres.postmaster import bound_log, find, stop_on
-from labkit.postgres.state import service_account
+from labkit.postgres.state import remove_socket_folder, service_account
 
 _LOOK_EVERY_S = 1.0
-_ASK_EVERY_S = 1.0
+_ASK_EVERY_S = 0.5
 """Least time between two looks at who is connected, when the limit is shorter than that."""
 _CLEAN_UP_S = 30.0
 
@@ -41,6 +41,7 @@ def keep(shared: Shared, lock: int) -> None:
         time.sleep(min(_LOOK_EVERY_S, max(limit / 4, 0.05)))
         if not shared.store.folder.exists():  # deleted under the server
             stop_on(data)
+            remove_socket_folder(data.parent)
             remove(data.parent)
             return
         data = shared.data
@@ -71,6 +72,7 @@ def guard(folder: Path, owner: int) -> None:
     deadline = time.monotonic() + _CLEAN_UP_S
     while folder.exists() and time.monotonic() < deadline:  # copying may still be under way
         stop_on(folder / "data")
+        remove_socket_folder(folder)
         remove(folder)
 
 

@@ -26,7 +26,7 @@ from labkit.postgres.postmaster import (
     thaw,
 )
 from labkit.postgres.processes import spawn_keeper
-from labkit.postgres.state import fast_folder, host, make_folder
+from labkit.postgres.state import fast_folder, host, make_folder, remove_socket_folder
 from labkit.postgres.wheel import MAJOR
 
 PORT_PATIENCE_S = 5.0
@@ -108,6 +108,7 @@ def private_server() -> Iterator[PrivateServer]:
 
 def _delete(folder: Path) -> None:
     stop_on(folder / "data")
+    remove_socket_folder(folder)
     remove(folder)
 
 

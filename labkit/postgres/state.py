@@ -13,6 +13,7 @@ import os
 import pwd
 import re
 import secrets
+import shutil
 import socket
 import stat
 import tempfile
@@ -30,6 +31,8 @@ ROOT_STATE = Path("/var/tmp/flowforge-labs-root")
 MEMORY = Path("/dev/shm")
 """Linux' file system in memory. A database there costs the same wherever the disk is slow."""
 
+_SOCKET_PATH = 80
+"""Longest path of a socket's folder, in bytes: macOS allows 103, `.s.PGSQL.65535.lock` included."""
 _MEMORY_FREE = 2 << 30
 _MEMORY_AVAILABLE = 4 << 30
 
@@ -119,12 +122,9 @@ def make_folder(path: Path) -> Path:
 
 def socket_folder(beside: Path, account: Account | None) -> Path | None:
     """A folder for a server's unix socket: in `beside`, or in /tmp when that path is too long for one."""
-    folder = beside / "sock"
-    if len(os.fsencode(folder)) > 80:  # macOS allows 103 bytes, ".s.PGSQL.65535.lock" included
-        tag = hashlib.sha256(os.fsencode(folder)).hexdigest()[:10]
-        folder = Path(tempfile.gettempdir()) / f"flowforge-{tag}"
-        if len(os.fsencode(folder)) > 80:
-            return None
+    folder = _socket_path(beside)
+    if len(os.fsencode(folder)) > _SOCKET_PATH:
+        return None
     try:
         folder.mkdir(mode=0o711, exist_ok=True)
         found = folder.lstat()
@@ -136,6 +136,19 @@ def socket_folder(beside: Path, account: Account | None) -> Path | None:
     except OSError:
         return None
     return folder
+
+
+def remove_socket_folder(beside: Path) -> None:
+    """Delete what `socket_folder` made, wherever that was."""
+    shutil.rmtree(_socket_path(beside), ignore_errors=True)
+
+
+def _socket_path(beside: Path) -> Path:
+    folder = beside / "sock"
+    if len(os.fsencode(folder)) <= _SOCKET_PATH:
+        return folder
+    tag = hashlib.sha256(os.fsencode(folder)).hexdigest()[:10]
+    return Path(tempfile.gettempdir()) / f"flowforge-{tag}"
 
 
 def derived_password(state: Path, name: str) -> str:

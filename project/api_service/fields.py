@@ -25,9 +25,9 @@ def integer(value: Any) -> Any:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-def digits(value: str) -> str:
-    """A query's integer. int() alone takes "+1", " 1", "1_0" and "١" as well."""
-    if not re.fullmatch("[0-9]+", value):
+def digits(value: str | int) -> str | int:
+    """A query's integer, or its default. int() alone takes "+1", " 1", "1_0" and "١" as well."""
+    if isinstance(value, str) and not re.fullmatch("[0-9]+", value):
         raise ValueError("must be a whole number, in digits")
     return value
 
