@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from labkit.fuzz_curl import Request, curl_line
+from labkit.fuzz_curl import Request, curl_line, task_id
 
 NO_ANSWER = "no-answer"
 """The code of requests without an answer, which the fuzzer counts as errors of its own."""
@@ -20,19 +20,21 @@ _MEANINGS = {
     NO_ANSWER: "A request got no answer: it took too long, or the connection was refused or closed.",
     "ST101": "A request made the service fail: a 5xx says that the fault is the server's, whatever was sent.",
     "ST102": "A media type that the contract does not know made the service fail instead of a plain refusal.",
+    "ST301": "A task was still there after it had been deleted.",
+    "ST302": "A task was not found although it had just been created.",
+    "ST201": "The service accepted a request that the contract calls invalid.",
+    "ST202": "The service refused a request that the contract calls valid.",
     "ST103": "The service answered with a status code that the contract does not declare for this operation.",
+    "ST108": "An answer does not have the shape that the contract promises.",
+    "ST109": "An answer that is declared as JSON cannot be read as JSON.",
     "ST104": "An answer with a body does not say what that body is.",
     "ST105": "An answer is not declared as the media type that the contract promises.",
     "ST106": "The Content-Type of an answer is not a media type at all.",
     "ST107": "An answer lacks a header that the contract promises.",
-    "ST108": "An answer does not have the shape that the contract promises.",
-    "ST109": "An answer that is declared as JSON cannot be read as JSON.",
-    "ST201": "The service accepted a request that the contract calls invalid.",
-    "ST202": "The service refused a request that the contract calls valid.",
     "ST204": "A method that the path does not declare was not refused with 405 and a list of those it does.",
-    "ST301": "A task was still there after it had been deleted.",
-    "ST302": "A task was not found although it had just been created.",
 }
+"""The fuzzer's codes in our words; findings are reported in this order, the gravest first."""
+_ORDER = list(_MEANINGS)
 _TRANSPORT = {
     "ReadTimeout": "it took too long",
     "ConnectTimeout": "the service did not take the connection",
@@ -77,10 +79,10 @@ class _Kind:
     answer: str = ""
     reasons: dict[str, str] = field(default_factory=dict)
 
-    def add(self, reason: str, curl: str, answer: str) -> None:
+    def add(self, reason: str, curl: str | None, answer: str) -> None:
         if reason:  # times and ids differ from one answer to the next
             self.reasons.setdefault(re.sub(r"[0-9a-f]*\d[0-9a-f]*", "", reason), reason)
-        if not self.curl or len(curl) < len(self.curl):
+        if curl and (not self.curl or len(curl) < len(self.curl)):
             self.curl, self.answer = curl, answer
 
     def finding(self) -> Finding:
@@ -144,9 +146,9 @@ class _Reading:
         """Keep what a later request for the same task depends on."""
         if request.method == "POST":
             for name, values in answer["headers"].items():
-                if name.lower() == "location" and (id := request.created_id(values[0])):
+                if name.lower() == "location" and (id := task_id(values[0])):
                     self.created[id] = request
-        elif request.method in {"PUT", "DELETE"} and (id := request.task_id()):
+        elif request.method in {"PUT", "DELETE"} and (id := task_id(request.path)):
             changes.setdefault(id, []).append(request)
 
 
@@ -163,7 +165,8 @@ def read(path: Path, shown_url: str) -> Report:
         elif name == "EngineFinished":
             reading.complete = True
     # A silent operation whose request is known need not be listed again under the phase's own label.
-    kinds = [kind for kind in reading.kinds.values() if kind.curl] or list(reading.kinds.values())
+    kinds = [kind for kind in reading.kinds.values() if kind.answer or kind.curl] or [*reading.kinds.values()]
+    kinds.sort(key=lambda kind: _ORDER.index(kind.code) if kind.code in _ORDER else len(_ORDER))
     findings = tuple(kind.finding() for kind in kinds)
     return Report(reading.cases, findings, reading.complete, tuple(reading.problems))
 
@@ -205,5 +208,5 @@ def _excerpt(answer: dict[str, Any]) -> str:
 
 
 def _one_line(text: str, most: int = 200) -> str:
-    line = " ".join(text.split()).rstrip(".")
+    line = " ".join(text.replace("\n- ", " ").split()).rstrip(".")
     return line if len(line) <= most else line[: most - 1] + "…"

@@ -56,6 +56,7 @@ def main() -> None:
             log_config=None,  # its lines go through our logging
             access_log=False,  # the middleware writes a better one
             proxy_headers=False,
+            timeout_keep_alive=75,  # longer than load balancers keep theirs, so that it is they who hang up
             timeout_graceful_shutdown=settings.shutdown_timeout,
         )
     ).run()
