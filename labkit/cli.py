@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import click
 import typer
 from rich.console import Console
 
+from labkit import encoding
 from labkit.errors import LabError, UsageError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,6 +23,9 @@ app = typer.Typer(
     help="FlowForge Labs. Exit status: 0 all passed, 1 a check failed, 3 the grader failed, 4 wrong usage.",
 )
 
+_Mistyped: type[Exception] = typer.BadParameter.__mro__[2]
+"""ClickException, of the click that typer brings along or of click itself: that differs by version."""
+
 ProjectOption = Annotated[Path, typer.Option("--project", metavar="DIR", help="The project's folder.")]
 PostgresOption = Annotated[
     str,
@@ -32,18 +35,18 @@ PostgresOption = Annotated[
 
 def main() -> None:
     """The entry point: runs the command and turns every foreseeable problem into a sentence and a status."""
+    for stream in (sys.stdout, sys.stderr):
+        encoding.make_lenient(stream)
     try:
         status = app(standalone_mode=False)
     except LabError as error:
         _say(str(error))
         status = error.exit_status
-    except click.exceptions.NoArgsIsHelpError as error:
-        print(error.format_message(), file=sys.stderr)  # noqa: T201
+    except _Mistyped as error:
+        if told := str(error.format_message()):  # type: ignore[attr-defined]
+            _say(f"{told}\nSee: lab --help")
         status = UsageError.exit_status
-    except click.ClickException as error:
-        _say(f"{error.format_message()}\nSee: lab --help")
-        status = UsageError.exit_status
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         _say("Stopped.")
         status = 130
     sys.exit(status or 0)
@@ -92,6 +95,22 @@ def _folder(lab: str | None) -> Path:
     if name not in there:
         raise UsageError(f"There are no checks for lab {lab}.", f"There are: {', '.join(there)}")
     return checks / name
+
+
+@app.command()
+def hint(
+    lab: Annotated[str, typer.Argument(help="A lab's number.")],
+    name: Annotated[str, typer.Argument(help="A check's name, as the report shows it.")],
+) -> int:
+    """The next question on the way to a check, never the answer."""
+    from labkit import hints
+
+    found = hints.next_hint(ROOT, _folder(lab).name, name)
+    if found is None:
+        typer.echo("That was the last question. Which of them can you answer now? (Once more: the first.)")
+    else:
+        typer.echo(f"{found.check}, question {found.rung} of {found.rungs}:\n  {found.question}")
+    return 0
 
 
 @app.command()

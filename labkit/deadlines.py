@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cache
+from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -41,3 +45,26 @@ def wait_until(probe: Callable[[], T], within: float, every: float = 0.01) -> T 
         if time.monotonic() > deadline:
             return None
         time.sleep(every)
+
+
+@contextmanager
+def time_limit(seconds: float, error: Callable[[float], BaseException]) -> Iterator[None]:
+    """Raise `error(limit)` inside the block, whatever it waits for, when `seconds` (scaled) have passed.
+
+    Only in the main thread: nobody else can be interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    limit = scaled(seconds)
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise error(limit)
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

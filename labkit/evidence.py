@@ -39,6 +39,14 @@ class Blocked(Exception):
         super().__init__(f"blocked by {by}: {cause}")
 
 
+class TimeUp(BaseException):
+    """A check took longer than any check may. No check can catch this by mistake: it is no Exception."""
+
+    def __init__(self, after_s: float) -> None:
+        self.after_s = after_s
+        super().__init__(f"not done after {after_s:.0f} s")
+
+
 @dataclass(frozen=True)
 class Action:
     """One thing that the check did, in one line. `kind` groups actions that differ only in their data."""

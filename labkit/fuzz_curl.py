@@ -32,7 +32,7 @@ def task_id(url: str) -> str | None:
 def curl_line(
     request: Request, url: str, created: Mapping[str, Request], changes: Mapping[str, Sequence[Request]]
 ) -> str | None:
-    """A line that sends `request` to the service at `url` and shows the whole answer; None if it got too long.
+    """A line that sends `request` to the service at `url` and shows the answer; None if it got too long.
 
     If the request is about a task that the fuzzer had created, so does the line: `created` holds the request
     for each id, and `changes` what was done to that task in between.

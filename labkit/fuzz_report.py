@@ -82,7 +82,8 @@ class _Kind:
     def add(self, reason: str, curl: str | None, answer: str) -> None:
         if reason:  # times and ids differ from one answer to the next
             self.reasons.setdefault(re.sub(r"[0-9a-f]*\d[0-9a-f]*", "", reason), reason)
-        if curl and (not self.curl or len(curl) < len(self.curl)):
+        # Among silences the first one tells most: what comes after it may only meet a dead service.
+        if curl and (not self.curl or (len(curl) < len(self.curl) and self.code != NO_ANSWER)):
             self.curl, self.answer = curl, answer
 
     def finding(self) -> Finding:
@@ -164,8 +165,11 @@ def read(path: Path, shown_url: str) -> Report:
             reading.problems.append(_one_line(json.dumps(event.get("exception"))))
         elif name == "EngineFinished":
             reading.complete = True
-    # A silent operation whose request is known need not be listed again under the phase's own label.
+    # A silent operation whose request is known need not be listed again under the phase's own label, and
+    # what is silent after the third is most likely silent for the same reason.
     kinds = [kind for kind in reading.kinds.values() if kind.answer or kind.curl] or [*reading.kinds.values()]
+    silent = [kind for kind in kinds if kind.code == NO_ANSWER]
+    kinds = [kind for kind in kinds if kind not in silent[3:]]
     kinds.sort(key=lambda kind: _ORDER.index(kind.code) if kind.code in _ORDER else len(_ORDER))
     findings = tuple(kind.finding() for kind in kinds)
     return Report(reading.cases, findings, reading.complete, tuple(reading.problems))
@@ -196,15 +200,20 @@ def _reason(failure: dict[str, Any], case: dict[str, Any]) -> str:
     if failure["code"] == "ST201":
         return _one_line(message.partition("Invalid component:")[2])
     if failure["code"] in {"ST101", "ST102", "ST202"}:
-        description = case.get("meta", {}).get("phase", {}).get("data", {}).get("description") or ""
-        return "" if description.lower().endswith("positive test case") else _one_line(description)
+        data = case.get("meta", {}).get("phase", {}).get("data", {})
+        description = data.get("description") or ""
+        if description.lower().endswith("positive test case"):
+            return ""
+        name = data.get("parameter") if data.get("parameter_location") in {"path", "query"} else None
+        known = name is None or description.startswith(f"{name}:")
+        return _one_line(description if known else f"{name}: {description}")
     return _one_line(message.partition("\n\n")[0])
 
 
 def _excerpt(answer: dict[str, Any]) -> str:
     content = answer.get("content") or {}
     body = base64.b64decode(content.get("$base64", "")).decode("utf-8", "replace")
-    return f"{answer['status_code']} {_one_line(body)}".strip()
+    return f"{answer['status_code']} {_one_line(body, 120)}".strip()
 
 
 def _one_line(text: str, most: int = 200) -> str:

@@ -1,12 +1,15 @@
 """Everything that the checks need of pytest; the only file that knows pytest's hooks.
 
-A run is a *graded* one when all its arguments lie in a checks/ folder. Only then do verdicts take the place
-of pytest's own reports; every other pytest run in the same environment stays as it is.
+A run is one of checks when all its arguments lie in the checks/ folder. Only then do verdicts take the place
+of pytest's own reports; every other pytest run in the same environment stays as it is, and leaves the checks
+out.
 """
 
 from __future__ import annotations
 
+import difflib
 import json
+import os
 import time
 from collections.abc import Generator
 from dataclasses import asdict
@@ -16,15 +19,18 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from labkit import checks, deadlines, evidence, manifest, report
+from labkit import checks, encoding, evidence, manifest, report
 from labkit.checks import Check, Outcome
-from labkit.errors import LabError
-from labkit.evidence import Blocked, CheckFailed, Journal
+from labkit.deadlines import time_limit
+from labkit.errors import LabError, UsageError
+from labkit.evidence import CheckFailed, Journal, TimeUp
 from labkit.exports import terminal
-from labkit.project import ProjectError
+from labkit.exports.live import Live
+from labkit.judge import judge
 from labkit.report import Report, Verdict, verdict_from
 
-PROPERTY = "labkit-verdict"
+VERDICT = "labkit-verdict"
+MISUSE = "labkit-misuse"
 _CHECK_S = 60.0
 """When a check itself is stopped; every wait inside it ends long before."""
 
@@ -65,28 +71,47 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "check(points, read): a graded check")
-    if not _is_graded_run(config):
-        return
-    given = config.option.project
-    folder = Path(config.invocation_params.dir, given) if given else config.rootpath / "project"
-    config.option.project = str(folder)
-    if not folder.is_dir():
-        raise pytest.UsageError(
-            f"There is no project folder at {folder}. Name the folder that holds the Procfile: --project DIR."
-        )
-    config.pluginmanager.register(_Run(config), "labkit-run")
-    config.option.timeout = config.option.timeout or deadlines.scaled(_CHECK_S)
-    config.option.timeout_method = "signal"
-
-
-def _is_graded_run(config: pytest.Config) -> bool:
     root = config.rootpath / "checks"
-    paths = [Path(config.invocation_params.dir, str(arg).split("::")[0]).resolve() for arg in config.args]
-    return bool(paths) and all(path.is_relative_to(root) for path in paths)
+    inside = [path.is_relative_to(root) for path in _paths(config)]
+    if not inside or not all(inside):
+        if any(inside):
+            raise pytest.UsageError(
+                "Checks and other tests cannot run together. Run the checks by themselves: pytest checks"
+            )
+        config.pluginmanager.register(_LeaveOut(root), "labkit-leave-out")
+        return
+    option, cwd = config.option, config.invocation_params.dir
+    folder = Path(cwd, option.project) if option.project else config.rootpath / "project"
+    option.project = str(folder)
+    if not os.path.isdir(folder):  # Path.is_dir raises where a parent cannot be entered
+        raise pytest.UsageError(
+            f"There is no project folder at {folder}. Name the folder that holds the Procfile: --project DIR"
+        )
+    run = _Run(config)
+    if option.report and not run.is_worker:
+        try:
+            report.require_writable(Path(cwd, option.report))
+        except UsageError as error:
+            raise pytest.UsageError(" ".join(str(error).splitlines())) from None
+    config.pluginmanager.register(run, "labkit-run")
+
+
+def _paths(config: pytest.Config) -> list[Path]:
+    return [Path(config.invocation_params.dir, str(arg).split("::")[0]).resolve() for arg in config.args]
+
+
+class _LeaveOut:
+    """Keeps the checks out of a run that is not about them: without a project they mean nothing."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def pytest_ignore_collect(self, collection_path: Path) -> bool | None:
+        return True if collection_path == self.folder else None
 
 
 class _Run:
-    """One graded run: from the collected checks to the report."""
+    """One run of checks: from what was collected to the report."""
 
     def __init__(self, config: pytest.Config) -> None:
         self.config = config
@@ -95,6 +120,7 @@ class _Run:
         self.started_at = datetime.now(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
         self.verdicts: dict[str, Verdict] = {}
         self.problems: list[str] = []
+        self.misuse: list[str] = []
         self.terminal: _Terminal | None = None
         self.report: Report | None = None
 
@@ -109,23 +135,23 @@ class _Run:
             self.terminal = _Terminal(config)
             config.pluginmanager.register(self.terminal, "terminalreporter")
 
-    @pytest.hookimpl(trylast=True)
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        for item in items:
-            marker = item.get_closest_marker(checks.MARKER)
-            if marker is None or not isinstance(item, pytest.Function):
-                raise pytest.UsageError(f"{item.nodeid} is no check: it lacks @check(points=…, read=…)")
-            item.stash[_check_of] = checks.describe(
-                item.path.parent.name, item.path.stem, item.function, **marker.kwargs
-            )
-        found = [item.stash[_check_of] for item in items]
-        if self.config.option.write_manifest:
-            manifest.write(self.config.rootpath, {check.id: check.points for check in found})
+        try:
+            for item in items:
+                item.stash[_check_of] = _described(item)
+                item.extra_keyword_matches.add(item.stash[_check_of].id)  # so that -k finds it by its id, too
+            if self.config.option.write_manifest:
+                found = [item.stash[_check_of] for item in items]
+                manifest.write(self.config.rootpath, {check.id: check.points for check in found})
+        except (LabError, ValueError) as error:
+            raise pytest.UsageError(str(error)) from None
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        if self.terminal and session.items:
-            self.terminal.begin([item.stash[_check_of] for item in session.items])
+        found = [item.stash.get(_check_of, None) for item in session.items]
+        if self.terminal and found:
+            self.terminal.begin([check for check in found if check is not None])
 
     # -- a check -------------------------------------------------------------------------------------------
 
@@ -136,9 +162,15 @@ class _Run:
             return (yield)
 
     @pytest.hookimpl(wrapper=True)
-    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> Generator[None, object, object]:
-        result = yield
-        if violations := pyfuncitem.stash[_journal_of].violations:
+    def pytest_runtest_setup(self) -> Generator[None, object, object]:
+        with time_limit(_CHECK_S, TimeUp):
+            return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:
+        with time_limit(_CHECK_S, TimeUp):
+            result = yield
+        if violations := item.stash[_journal_of].violations:
             raise CheckFailed(
                 "every answer on the way to keep to openapi.yaml",
                 "\n".join(f"{v.where}: {v.message}" for v in violations[:3]),
@@ -150,26 +182,31 @@ class _Run:
         self, item: pytest.Item, call: pytest.CallInfo[None]
     ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         test_report = yield
-        failed = call.excinfo is not None
-        if call.when == "call" or failed:
-            error = call.excinfo.value if call.excinfo else None
-            verdict = _judge(item.stash[_check_of], item.stash[_journal_of], error, call)
+        error = call.excinfo.value if call.excinfo else None
+        if call.when == "call" or error:
+            verdict = judge(item.stash[_check_of], item.stash[_journal_of], error, call.duration)
             before = item.stash.get(_verdict_of, None)
             if before is None or before.outcome == Outcome.PASSED:
                 item.stash[_verdict_of] = verdict
+        if isinstance(error, UsageError):
+            test_report.user_properties.append((MISUSE, str(error)))
         if call.when == "teardown":
-            test_report.user_properties.append((PROPERTY, json.dumps(asdict(item.stash[_verdict_of]))))
+            test_report.user_properties.append((VERDICT, json.dumps(asdict(item.stash[_verdict_of]))))
         return test_report
 
     # -- after it, where all results come together ---------------------------------------------------------
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, text in report.user_properties:
-            if name == PROPERTY and report.when == "teardown":
+            if name == MISUSE and text not in self.misuse:
+                self.misuse.append(str(text))
+            if name == VERDICT and report.when == "teardown":
                 verdict = verdict_from(json.loads(str(text)))
                 self.verdicts[verdict.id] = verdict
                 if self.terminal:
-                    self.terminal.done(verdict)
+                    self.terminal.done()
+        if report.when not in ("setup", "call", "teardown"):  # what xdist makes of a process that died
+            self.problems.append(f"{report.nodeid}: the process that ran this check died. Run it again.")
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
         if report.failed:
@@ -184,11 +221,19 @@ class _Run:
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         if self.is_worker or self.config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
             return
-        option = self.config.option
+        interrupted = exitstatus == pytest.ExitCode.INTERRUPTED and not self.problems
+        if not self.verdicts and not self.problems and not interrupted:
+            self.misuse.append(_nothing_selected(self.config))
+        if not self.misuse:
+            self._finish(interrupted)
+        if not interrupted:
+            session.exitstatus = self._exit_status(exitstatus)
+
+    def _finish(self, interrupted: bool) -> None:
+        option, root = self.config.option, self.config.rootpath
         try:
-            root = self.config.rootpath
-            if option.graded:
-                self.problems += manifest.deviations(root, self.verdicts.values())
+            if option.graded and self.verdicts and not interrupted:
+                self.problems += manifest.deviations(root, self.verdicts.values(), self._labs())
             self.report = report.compose(
                 sorted(self.verdicts.values(), key=manifest.position(root)),
                 report.load_course(root),
@@ -201,21 +246,25 @@ class _Run:
                 report.save(self.report, Path(self.config.invocation_params.dir, option.report))
         except LabError as error:
             self.problems.append(str(error))
-        if self.problems or exitstatus != pytest.ExitCode.INTERRUPTED:
-            session.exitstatus = self._exit_status(exitstatus)
+
+    def _labs(self) -> set[str]:
+        """The labs that this run was asked for."""
+        root = self.config.rootpath / "checks"
+        asked = {path.relative_to(root).parts[:1] for path in _paths(self.config)}
+        return manifest.labs(self.config.rootpath) if () in asked else {parts[0] for parts in asked}
 
     def _exit_status(self, exitstatus: int) -> int:
         outcomes = {verdict.outcome for verdict in self.verdicts.values()}
+        if self.misuse:
+            return UsageError.exit_status
         if self.problems or Outcome.ERROR in outcomes or exitstatus == pytest.ExitCode.INTERNAL_ERROR:
-            return 3
-        if not outcomes:
-            return 4
+            return LabError.exit_status
         return int(outcomes != {Outcome.PASSED})
 
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
-        if self.terminal and self.report:
-            self.terminal.end(self.report, self.problems)
+        if self.terminal and (self.report or self.misuse or self.problems):
+            self.terminal.end(self.report, self.problems, self.misuse)
 
 
 class _Terminal(TerminalReporter):  # type: ignore[misc]
@@ -226,22 +275,29 @@ class _Terminal(TerminalReporter):  # type: ignore[misc]
 
     def __init__(self, config: pytest.Config) -> None:
         super().__init__(config)
+        encoding.make_lenient(self._tw._file)
         self._out = terminal.console(self._tw._file, config.option.color)
-        self._live = terminal.Live(self._out)
+        self._live = Live(self._out)
+        self._interrupted = False
 
     def begin(self, collected: list[Check]) -> None:
         self._live.begin(collected)
 
-    def done(self, verdict: Verdict) -> None:
-        self._live.done(verdict)
+    def done(self) -> None:
+        self._live.done()
 
-    def end(self, outcome: Report, problems: list[str]) -> None:
+    def end(self, outcome: Report | None, problems: list[str], misuse: list[str]) -> None:
+        if misuse or outcome is None:
+            for text in misuse or problems:
+                self._out.print(f"ERROR: {evidence.excerpt(text)}", soft_wrap=True)
+            return
         terminal.render(
             self._out,
             outcome,
             course=report.load_course(self.config.rootpath),
             problems=problems,
             everything=self.config.option.verbose >= 1,
+            interrupted=self._interrupted,
         )
 
     def pytest_runtest_logstart(self, nodeid: str, location: tuple[str, int | None, str]) -> None:
@@ -251,17 +307,21 @@ class _Terminal(TerminalReporter):  # type: ignore[misc]
         if report.failed:
             self.stats.setdefault("failed", []).append(report)
 
+    def pytest_internalerror(self, excrepr: object) -> bool:
+        if self.config.option.verbose >= 2:
+            self._out.print(str(excrepr), soft_wrap=True)
+        return True
+
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(
         self, session: pytest.Session, exitstatus: int | pytest.ExitCode
     ) -> Generator[None, None, None]:
         yield
         self._live.end()
-        if self.config.option.verbose >= 2 or self.stats.get("error"):
+        if self.config.option.verbose >= 2:
             self.summary_errors()
             self.summary_failures()
-        if exitstatus == pytest.ExitCode.INTERRUPTED:
-            self._out.print("\nInterrupted; this is how far the checks came.\n")
+        self._interrupted = exitstatus == pytest.ExitCode.INTERRUPTED
         self._keyboardinterrupt_memo = None
 
     # What pytest would print on the way stays unprinted.
@@ -279,46 +339,32 @@ class _Terminal(TerminalReporter):  # type: ignore[misc]
 
     def write_line(self, line: str | bytes, **markup: bool) -> None: ...
 
+    def rewrite(self, line: str, **markup: bool) -> None: ...
+
+
+def _described(item: pytest.Item) -> Check:
+    """The check that a collected test stands for; ValueError if it is none."""
+    marker = item.get_closest_marker(checks.MARKER)
+    if marker is None or not isinstance(item, pytest.Function):
+        raise ValueError(f"{item.nodeid} is no check: it lacks @check(points=…, read=…)")
+    return checks.describe(item.path.parent.name, item.path.stem, item.function, **marker.kwargs)
+
+
+def _nothing_selected(config: pytest.Config) -> str:
+    """A sentence about a run without any checks, and what to do about it."""
+    wanted = config.option.keyword or config.option.markexpr
+    where = " ".join(os.path.relpath(path, config.rootpath) for path in _paths(config))
+    if not wanted:
+        return f"There are no checks in {where}. Name a lab: pytest checks/lab01"
+    try:
+        names = {name.rpartition(".")[2]: name for name in manifest.load(config.rootpath)}
+    except LabError:
+        names = {}
+    close = difflib.get_close_matches(wanted.rpartition(".")[2], names, n=3, cutoff=0.6)
+    meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    return f"No check in {where} is called {wanted!r}.{meant} All names: pytest {where} --collect-only -q"
+
 
 def _relative(folder: str, root: Path) -> str:
     path = Path(folder).resolve()
     return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
-
-
-def _judge(
-    item: Check, journal: Journal, error: BaseException | None, call: pytest.CallInfo[None]
-) -> Verdict:
-    blocked_by, tell = None, ("", "")
-    match error:
-        case None:
-            outcome = Outcome.PASSED
-        case Blocked(by=by, cause=cause):
-            outcome, blocked_by, tell = Outcome.BLOCKED, by, (cause.expected, cause.saw)
-        case CheckFailed() | ProjectError():
-            outcome, tell = Outcome.FAILED, (error.expected, error.saw)
-        case pytest.fail.Exception() if "Timeout" in str(error):
-            outcome = Outcome.FAILED
-            tell = ("the whole check to take less than a minute", "it did not come to an end")
-        case LabError():
-            outcome, tell = Outcome.ERROR, ("the grader to work", str(error))
-        case _:
-            outcome = Outcome.ERROR
-            tell = ("the grader to work", f"{type(error).__name__}: {evidence.shorten(str(error), 500)}")
-    passed = outcome == Outcome.PASSED
-    return Verdict(
-        id=item.id,
-        title=item.title,
-        outcome=outcome,
-        score=item.points if passed else 0.0,
-        max_score=item.points,
-        duration_s=round(call.duration, 3),
-        did="" if passed else journal.did(),
-        expected=tell[0],
-        saw=tell[1],
-        ask=item.ask,
-        read=item.read,
-        again=item.again,
-        blocked_by=blocked_by,
-        curl=() if passed else tuple(journal.curls()),
-        log=() if passed else tuple(journal.log()),
-    )

@@ -79,7 +79,7 @@ class Report:
 
 @dataclass(frozen=True)
 class Course:
-    """The course's name and its labs' titles, by id, in order."""
+    """The course's name and, by the labs' ids in order, their titles, points, and handouts that exist."""
 
     name: str
     titles: Mapping[str, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ def load_course(root: Path) -> Course:
             name=table["name"],
             titles={lab["id"]: lab["title"] for lab in labs},
             points={lab["id"]: float(lab["points"]) for lab in labs},
-            handouts={lab["id"]: lab["handout"] for lab in labs},
+            handouts={lab["id"]: lab["handout"] for lab in labs if (root / lab["handout"]).is_file()},
         )
     except FileNotFoundError:
         return Course(name="unnamed")

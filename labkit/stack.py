@@ -31,7 +31,8 @@ def up(folder: Path, choice: str) -> int:
     try:
         with _interrupts() as interrupted, ExitStack() as stack:
             the_project = project.load(folder)
-            settings = {**os.environ, "DATABASE_URL": _database(stack, choice)}
+            ours = {name: value for name, value in os.environ.items() if name != "PATH"}
+            settings = {**ours, "DATABASE_URL": _database(stack, choice)}
             settings.setdefault("API_HOST", "127.0.0.1")
             port = settings.setdefault("API_PORT", "8080")
             _require_free(port)

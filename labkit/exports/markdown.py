@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from labkit.checks import Outcome
+from labkit.evidence import harmless
+from labkit.exports.digest import digest
 from labkit.report import Course, Lab, Report, Verdict
 
 _SIGNS = {Outcome.PASSED: "✅", Outcome.FAILED: "❌", Outcome.BLOCKED: "⏸️", Outcome.ERROR: "⚠️"}
@@ -18,14 +20,17 @@ def to_text(report: Report, course: Course | None = None) -> str:
     ]
     lines += [_row(lab) for lab in report.labs]
     lines.append("")
-    for verdict in report.verdicts():
-        if verdict.outcome in (Outcome.FAILED, Outcome.ERROR):
-            lines += _feedback(verdict)
-    if blocked := report.verdicts(Outcome.BLOCKED):
+    found = digest(report)
+    for group in found.together:
+        lines += [f"## {_SIGNS[Outcome.ERROR]} {len(group)} checks could not be run", ""]
+        lines += [*_code(group[0].saw), ""]
+    for verdict in found.opened:
+        lines += _feedback(verdict)
+    if found.waiting:
         lines += ["## Waiting for another check", ""]
-        lines += [f"- `{v.id}` waits for `{v.blocked_by}`" for v in blocked]
+        lines += [f"- `{v.id}` waits for `{v.blocked_by}`" for group in found.waiting.values() for v in group]
         lines.append("")
-    if passed := report.verdicts(Outcome.PASSED):
+    if passed := found.passed:
         lines += ["<details><summary>Passed</summary>", ""]
         lines += [f"- {_SIGNS[v.outcome]} `{v.id}` {v.score:g}/{v.max_score:g}: {v.title}" for v in passed]
         lines += ["", "</details>"]
@@ -48,6 +53,8 @@ def _feedback(verdict: Verdict) -> list[str]:
     for name, text in (("We did", verdict.did), ("We expected", verdict.expected), ("We saw", verdict.saw)):
         if text:
             lines += [f"**{name}**", "", *_code(text), ""]
+    if verdict.blocked_by:
+        lines += [f"Blocked until `{verdict.blocked_by}` passes.", ""]
     if verdict.log:
         lines += ["**The service's log**", "", *_code("\n".join(verdict.log)), ""]
     if verdict.outcome != Outcome.ERROR:
@@ -63,4 +70,4 @@ def _code(text: str, language: str = "text") -> list[str]:
     ticks = "`" * 3
     while ticks in text:
         ticks += "`"
-    return [f"{ticks}{language}", text, ticks]
+    return [f"{ticks}{language}", *(harmless(line) for line in text.split("\n")), ticks]

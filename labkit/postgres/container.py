@@ -10,7 +10,8 @@ from importlib import import_module
 from typing import Any
 
 from labkit.errors import LabError
-from labkit.postgres.databases import Server, connect, first_line
+from labkit.postgres.connection import connect, first_line
+from labkit.postgres.databases import Server
 
 IMAGE = "postgres:18-alpine"
 VARIABLE = "LAB_POSTGRES_IMAGE"
@@ -58,9 +59,7 @@ def open_container() -> Server:
             "Start Docker (or set DOCKER_HOST), or use another PostgreSQL: `--postgres embedded`, "
             "or LAB_POSTGRES_URL=postgresql://…",
         ) from error
-    except (
-        Exception
-    ) as error:  # testcontainers has no error class of its own for what can happen while it waits
+    except Exception as error:  # what can happen while testcontainers waits has no class of its own
         said = _last_words(container)
         _stop(container)
         raise LabError(

@@ -9,21 +9,19 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, LiteralString
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import quote
 
 import psycopg
 from psycopg import errors
-from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL, Composed, Identifier
 from psycopg.sql import Literal as Value
 
 from labkit.errors import LabError
 from labkit.postgres import runs
+from labkit.postgres.connection import address, admin, connect, url_of
 from labkit.postgres.state import derived_password, state_folder
 
 Kind = Literal["embedded", "docker", "url"]
-CONNECT_PATIENCE_S = 5
-
 _SEAL = "template of "
 """Starts the comment on a sealed template."""
 
@@ -68,7 +66,7 @@ class Server:
         """
         name = f"lab_{runs.token()}_{_plain(label)}_{secrets.token_hex(3)}"
         runs.register(self.key)
-        with _admin(self.admin_url, f"create the database {name}") as connection:
+        with admin(self.admin_url, f"create the database {name}") as connection:
             if template is None:
                 role = name
                 self._create_role(connection, role)
@@ -80,8 +78,21 @@ class Server:
 
     def drop_database(self, database: Database) -> None:
         """Drop the database with everybody in it, and its role unless other clones still use it."""
-        with _admin(self.admin_url, f"drop the database {database.name}") as connection:
+        with admin(self.admin_url, f"drop the database {database.name}") as connection:
             _drop(connection, [database.name], [database.role])
+
+    def keep_database(self, name: str) -> Database:
+        """The database `name`, made the first time, with a role of that name; it stays until it is dropped.
+
+        For those who want to find their rows again tomorrow, as far as the embedded server promises that.
+        """
+        with admin(self.admin_url, f"create the database {name}") as connection:
+            query = "SELECT datname FROM pg_database WHERE datname = %s"
+            if not _names(connection, query, name):
+                if not _names(connection, "SELECT rolname FROM pg_roles WHERE rolname = %s", name):
+                    self._create_role(connection, name)
+                self._create(connection, name, name, "template0")
+        return self._describe(name, name)
 
     @contextmanager
     def database(self, label: str = "check", template: str | None = None) -> Iterator[Database]:
@@ -128,21 +139,10 @@ class Server:
         return Database(
             name=name,
             role=role,
-            url=_url(self.admin_url, name, role, password),
-            admin_url=_url(self.admin_url, name),
+            url=url_of(self.admin_url, name, role, password),
+            admin_url=url_of(self.admin_url, name),
             socket_url=by_socket,
         )
-
-
-def connect(url: str) -> psycopg.Connection[Any]:
-    """A connection as the admin, in autocommit mode. psycopg.Error if that fails."""
-    return psycopg.connect(
-        url,
-        autocommit=True,
-        connect_timeout=CONNECT_PATIENCE_S,
-        application_name="labkit",
-        gssencmode="disable",
-    )
 
 
 def sweep(server: Server) -> int:
@@ -150,7 +150,7 @@ def sweep(server: Server) -> int:
     dropped = 0
     with runs.dead_runs(server.key) as dead:
         if dead:
-            with _admin(server.admin_url, "drop the databases of runs that have ended") as connection:
+            with admin(server.admin_url, "drop the databases of runs that have ended") as connection:
                 for run in dead:
                     dropped += _drop_run(connection, run)
     return dropped
@@ -158,7 +158,7 @@ def sweep(server: Server) -> int:
 
 def drop_own(server: Server) -> int:
     """Drop what this run has left on `server`."""
-    with _admin(server.admin_url, "drop the databases of this run") as connection:
+    with admin(server.admin_url, "drop the databases of this run") as connection:
         return _drop_run(connection, runs.token())
 
 
@@ -199,10 +199,17 @@ def _drop(connection: psycopg.Connection[Any], databases: list[str], roles: list
     for database in databases:
         _run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
     for role in roles:
+        if _has_template(connection, role):
+            continue  # more clones may come
         try:
             _run(connection, "DROP ROLE IF EXISTS {}", role)
         except errors.DependentObjectsStillExist:
             continue  # other clones live; whoever drops the last one drops the role
+
+
+def _has_template(connection: psycopg.Connection[Any], role: str) -> bool:
+    query = "SELECT FROM pg_database WHERE shobj_description(oid, 'pg_database') = %s"
+    return connection.execute(query, [_SEAL + role]).fetchone() is not None
 
 
 def _seal(connection: psycopg.Connection[Any], template: str) -> str:
@@ -265,42 +272,6 @@ def _run(connection: psycopg.Connection[Any], statement: LiteralString, name: st
 
 def _is_superuser(connection: psycopg.Connection[Any]) -> bool:
     return connection.info.parameter_status("is_superuser") == "on"
-
-
-@contextmanager
-def _admin(url: str, purpose: str) -> Iterator[psycopg.Connection[Any]]:
-    try:
-        with connect(url) as connection:
-            yield connection
-    except psycopg.Error as error:
-        raise LabError(
-            f"PostgreSQL at {address(url)} did not {purpose}: {first_line(error)}.",
-            "Is the server up, and has its disk room? `lab down` stops the one that the checks keep.",
-        ) from error
-
-
-def first_line(error: Exception) -> str:
-    """What an error says, as the end of a sentence."""
-    lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
-
-
-def address(url: str) -> str:
-    """Host and port: what tells servers apart, without a secret."""
-    parts = conninfo_to_dict(url)
-    return f"{parts.get('host') or parts.get('hostaddr') or 'localhost'}:{parts.get('port') or 5432}"
-
-
-def _url(admin_url: str, database: str, role: str | None = None, password: str | None = None) -> str:
-    """`admin_url` with another database and, if given, another role."""
-    parts = urlsplit(admin_url)
-    replaced = {"dbname", *(() if role is None else ("user", "password"))}
-    query = [
-        (key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in replaced
-    ]
-    where = parts.netloc if role is None else f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
-    options = f"?{urlencode(query, safe='/', quote_via=quote)}" if query else ""
-    return f"postgresql://{where}/{database}{options}"
 
 
 def _plain(label: str) -> str:

@@ -19,10 +19,10 @@ from labkit.postgres.cluster import (
     forget,
     open_store,
     prepare,
-    remove,
     start_lock,
 )
-from labkit.postgres.databases import Server, clients, connect, count_databases, first_line, sweep
+from labkit.postgres.connection import connect, first_line
+from labkit.postgres.databases import Server, clients, count_databases, sweep
 from labkit.postgres.launch import launch, launch_copy
 from labkit.postgres.locks import is_locked, locked, try_lock
 from labkit.postgres.postmaster import (
@@ -34,55 +34,19 @@ from labkit.postgres.postmaster import (
     stop_on,
 )
 from labkit.postgres.processes import kill, spawn_keeper
+from labkit.postgres.shared import DEFAULT_IDLE, Shared, close_down
 from labkit.postgres.state import (
     duration,
     fast_folder,
     make_folder,
-    remove_socket_folder,
     state_folder,
 )
 from labkit.postgres.wheel import MAJOR
 
-_IDLE = "10m"
-
-
-@dataclass(frozen=True)
-class Shared:
-    """The files of the shared server that belongs to a store."""
-
-    store: Store
-
-    @property
-    def keeper_lock(self) -> Path:
-        """Held by the keeper for as long as it lives; its process id is inside."""
-        return self.store.folder / "keeper.lock"
-
-    @property
-    def log(self) -> Path:
-        """What the server says."""
-        return self.store.folder / "server.log"
-
-    @property
-    def live(self) -> Path:
-        """The folder that a running server works in: a folder here, or a link to one in memory."""
-        return self.store.folder / "live"
-
-    @property
-    def data(self) -> Path:
-        """The running server's data."""
-        return self.live.resolve() / "data"
-
-    def idle_limit(self) -> float:
-        """For how long the server is kept when nobody uses it, in seconds; the last run's wish counts."""
-        try:
-            return float((self.store.folder / "idle").read_text())
-        except (OSError, ValueError):
-            return duration(_IDLE, "LAB_POSTGRES_IDLE")
-
 
 def open_embedded() -> Server:
     """The shared server, running, with this process known as one of its runs."""
-    idle = duration(os.environ.get("LAB_POSTGRES_IDLE") or _IDLE, "LAB_POSTGRES_IDLE")
+    idle = duration(os.environ.get("LAB_POSTGRES_IDLE") or DEFAULT_IDLE, "LAB_POSTGRES_IDLE")
     shared = Shared(open_store())
     with locked(start_lock(shared.store.state)):
         make_folder(shared.store.folder)
@@ -94,13 +58,26 @@ def open_embedded() -> Server:
             postmaster = _start(shared, keep_data=not alone)
             _retire_others(shared.store)
     bound_log(shared.log)
-    server = describe(shared, postmaster)
+    server = _describe(shared, postmaster)
     runs.register(server.key)
     sweep(server)
     return server
 
 
-def describe(shared: Shared, postmaster: Postmaster) -> Server:
+def sweep_dead_runs(shared: Shared) -> None:
+    """Drop what runs that have ended left on the server, if it runs."""
+    if (postmaster := find(shared.data)) is not None:
+        sweep(_describe(shared, postmaster))
+
+
+def connected(shared: Shared) -> int:
+    """How many clients are connected to the server."""
+    if (postmaster := find(shared.data)) is None:
+        return 0
+    return clients(admin_url(shared.store, postmaster.port))
+
+
+def _describe(shared: Shared, postmaster: Postmaster) -> Server:
     """The running server as the checks use it."""
     return Server("embedded", admin_url(shared.store, postmaster.port), MAJOR, postmaster.sockets)
 
@@ -116,15 +93,6 @@ def stop_shared() -> bool:
             _dismiss_keeper(shared)
             close_down(shared)
     return stopped
-
-
-def close_down(shared: Shared) -> None:
-    """Stop the server, if there is one, and delete its data. The caller holds the start lock."""
-    stop_on(shared.data)
-    remove_socket_folder(shared.data.parent)
-    if shared.live.is_symlink():
-        remove(shared.live.resolve())
-    remove(shared.live)
 
 
 @dataclass(frozen=True)

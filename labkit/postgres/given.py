@@ -7,15 +7,8 @@ from psycopg import errors
 
 from labkit.errors import LabError, UsageError
 from labkit.postgres import runs
-from labkit.postgres.databases import (
-    CONNECT_PATIENCE_S,
-    Server,
-    address,
-    connect,
-    drop_own,
-    first_line,
-    sweep,
-)
+from labkit.postgres.connection import CONNECT_PATIENCE_S, address, connect, first_line
+from labkit.postgres.databases import Server, drop_own, sweep
 
 OLDEST = 15
 

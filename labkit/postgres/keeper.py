@@ -11,11 +11,10 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from labkit.postgres.cluster import Store, admin_url, remove, start_lock
-from labkit.postgres.databases import clients, sweep
-from labkit.postgres.embedded import Shared, close_down, describe
+from labkit.postgres.cluster import Store, remove, start_lock
 from labkit.postgres.locks import is_locked, locked
 from labkit.postgres.postmaster import bound_log, find, stop_on
+from labkit.postgres.shared import Shared, close_down
 from labkit.postgres.state import remove_socket_folder, service_account
 
 _LOOK_EVERY_S = 1.0
@@ -74,17 +73,23 @@ def guard(folder: Path, owner: int) -> None:
         stop_on(folder / "data")
         remove_socket_folder(folder)
         remove(folder)
+    folder.with_name(f"{folder.name}.lock").unlink(missing_ok=True)
 
 
 def _sweep(shared: Shared) -> None:
-    # What goes wrong here, the next run will see; the environment that we were started in may be gone by now.
+    """Drop what the runs that have ended left."""
+    # Imported here because a guard never needs it. What goes wrong, the next run will see. The code may be
+    # gone: a server can outlive the environment that it was started from.
     with suppress(Exception):
-        if (postmaster := find(shared.data)) is not None:
-            sweep(describe(shared, postmaster))
+        from labkit.postgres.embedded import sweep_dead_runs
+
+        sweep_dead_runs(shared)
 
 
 def _connected(shared: Shared) -> bool:
+    """Whether anybody is connected to the server; nobody is to one that does not answer."""
     with suppress(Exception):
-        if (postmaster := find(shared.data)) is not None:
-            return clients(admin_url(shared.store, postmaster.port)) > 0
+        from labkit.postgres.embedded import connected
+
+        return connected(shared) > 0
     return False

@@ -20,7 +20,9 @@ def launch_copy(store: Store, folder: Path, log: Path, port: int | None = None) 
     try:
         copy_template(store, folder / "data")
         return launch(store, folder, log, port)
-    except StartError:
+    except StartError as error:
+        if error.port_taken:
+            raise
         spoil(store)
         prepare(store)
         copy_template(store, folder / "data")

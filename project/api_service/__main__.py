@@ -41,7 +41,7 @@ def main() -> None:
     logging.configure("api-service", settings.log_level, settings.log_format)
     try:
         database.require(settings.database_url)
-    except psycopg.Error as error:
+    except (psycopg.Error, UnicodeError) as error:  # UnicodeError: a host name that cannot be one
         structlog.get_logger().critical("the database cannot be reached", error=str(error))
         sys.exit(1)
     Server(
@@ -57,7 +57,7 @@ def main() -> None:
             access_log=False,  # the middleware writes a better one
             proxy_headers=False,
             timeout_keep_alive=75,  # longer than load balancers keep theirs, so that it is they who hang up
-            timeout_graceful_shutdown=settings.shutdown_timeout,
+            timeout_graceful_shutdown=settings.shutdown_timeout,  # type: ignore[arg-type]  # fractions work
         )
     ).run()
 

@@ -9,7 +9,7 @@ from typing import Any, LiteralString
 from uuid import UUID
 
 from psycopg import AsyncConnection, OperationalError
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row
 from psycopg.types.json import Json
 from psycopg_pool import AsyncConnectionPool
 
@@ -85,9 +85,8 @@ class TaskRepository:
         """Tasks from `offset` on, oldest first, and how many there are on all pages together."""
         async with live_connection(self.pool) as connection:
             tasks = await fetch_tasks(connection, LIST, {"status": status, "limit": limit, "offset": offset})
-            async with connection.cursor(row_factory=scalar_row) as cursor:
-                await cursor.execute(COUNT, {"status": status})
-                return tasks, await cursor.fetchone()
+            [(total,)] = await (await connection.execute(COUNT, {"status": status})).fetchall()
+            return tasks, total
 
     async def replace(self, task_id: UUID, task: TaskInput) -> Task | None:
         async with live_connection(self.pool) as connection:

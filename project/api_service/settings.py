@@ -57,7 +57,7 @@ def postgres_url(text: str) -> str:
         for number in str(ports).split(","):
             port(whole_number(number))
     except (psycopg.Error, ValueError):
-        raise ValueError("is not a valid PostgreSQL URL") from None
+        raise ValueError("must be a URL that PostgreSQL understands") from None
     return text
 
 

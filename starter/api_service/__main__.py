@@ -18,6 +18,7 @@ def main() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, leave)
     # TODO lab01#start-and-stop: how long does this server wait for a request in flight, and who decides that?
+    # TODO lab02#failing-fast: the database is not there. Where do you notice, and who is told?
     uvicorn.run(create_app(), host=settings.host, port=settings.port)
 
 

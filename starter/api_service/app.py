@@ -12,4 +12,5 @@ def create_app() -> FastAPI:
     app.include_router(router)
     # TODO lab01#envelope: who answers for a path that is not there, and in which form?
     # TODO lab01#request-ids: what wraps what? Read the part on order in docs/concepts/http-server.md first.
+    # TODO lab02#the-connection-pool: what is opened before the first request and closed after the last?
     return app

@@ -52,10 +52,14 @@ async def replace_task(tasks: Tasks, task_id: Id, task: TaskInput) -> Envelope[T
 async def delete_task(tasks: Tasks, task_id: Id) -> None:
     """The task is gone at once, and for good."""
     if not await tasks.delete(task_id):
-        found(None)
+        raise no_such_task()
 
 
 def found(task: Task | None) -> Task:
     if task is None:
-        raise HTTPException(404, "There is no such task.")
+        raise no_such_task()
     return task
+
+
+def no_such_task() -> HTTPException:
+    return HTTPException(404, "There is no such task.")

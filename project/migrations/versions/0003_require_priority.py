@@ -2,7 +2,8 @@
 
 Why it is safe: no step locks the table for longer than an instant.
 - The default comes first, so that no new nulls come in behind the backfill.
-- The backfill commits every 5000 rows; a request that wants one of these rows waits for one batch at most.
+- The backfill walks along the primary key and commits every 5000 rows; a request that wants one of these
+  rows waits for one batch at most.
 - SET NOT NULL alone would read the whole table under a lock that stops everybody. A constraint that says the
   same is validated first, under a lock that lets reads and writes through; PostgreSQL then takes its word.
 
@@ -22,12 +23,18 @@ def upgrade() -> None:
         op.execute(
             """
             DO $$
+            DECLARE
+                batch_start uuid := '00000000-0000-0000-0000-000000000000';
+                batch_end uuid;
             BEGIN
                 LOOP
+                    SELECT id INTO batch_end
+                    FROM tasks WHERE id >= batch_start ORDER BY id OFFSET 5000 LIMIT 1;
                     UPDATE tasks SET priority = 0
-                    WHERE id IN (SELECT id FROM tasks WHERE priority IS NULL LIMIT 5000);
-                    EXIT WHEN NOT FOUND;
+                    WHERE priority IS NULL AND id >= batch_start AND (batch_end IS NULL OR id < batch_end);
+                    EXIT WHEN batch_end IS NULL;
                     COMMIT;
+                    batch_start := batch_end;
                 END LOOP;
             END
             $$

@@ -1,0 +1,92 @@
+"""What a linter for PostgreSQL migrations, squawk, says of the SQL that a project's migrations send.
+
+The SQL is seen by the database, so it does not matter what wrote it. Advice is shown, never graded.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sysconfig
+from dataclasses import dataclass
+from pathlib import Path
+
+from labkit import services
+from labkit.evidence import shorten
+from labkit.postgres import Database
+from labkit.probe import Probe
+from labkit.project import Project
+
+_MUTED = (
+    "prefer-bigint-over-int",
+    "prefer-bigint-over-smallint",
+    "prefer-identity",
+    "prefer-robust-stmts",
+    "prefer-text-field",
+    "prefer-timestamp-tz",
+    "require-statement-timeout",
+    "transaction-nesting",
+)
+"""Matters of taste, or of the migration tool rather than of the student's SQL."""
+
+_LISTEN = """
+    CREATE SCHEMA labkit;
+    CREATE TABLE labkit.statements (number integer GENERATED ALWAYS AS IDENTITY, statement text);
+    CREATE FUNCTION labkit.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
+        $$ BEGIN INSERT INTO labkit.statements (statement) VALUES (current_query()); END $$;
+    CREATE EVENT TRIGGER labkit_note ON ddl_command_start EXECUTE FUNCTION labkit.note();
+"""
+
+
+@dataclass(frozen=True)
+class Advice:
+    """One thing that squawk would do otherwise: the rule's name, the statement, the reason, the safer
+    form."""
+
+    rule: str
+    statement: str
+    reason: str
+    safer: str
+
+    def __str__(self) -> str:
+        safer = f" {self.safer}" if self.safer else ""
+        return f"{shorten(self.statement, 90)}: {self.reason}{safer} ({self.rule})"
+
+
+def on_migrations(project: Project, database: Database) -> list[Advice]:
+    """Advice on what `migrate` sends to an empty database; none where it cannot be had."""
+    probe = Probe.of(database)
+    try:
+        probe.connection.execute(_LISTEN)
+        services.run(project, "migrate", {"DATABASE_URL": database.url}, within=30)
+        rows = probe.query("SELECT DISTINCT ON (statement) statement, number FROM labkit.statements")
+    finally:
+        probe.close()
+    return on_statements([row["statement"] for row in sorted(rows, key=lambda row: row["number"])])
+
+
+def on_statements(statements: list[str]) -> list[Advice]:
+    """Advice on SQL statements, in their order, each rule once; none where squawk does not run."""
+    squawk = Path(sysconfig.get_path("scripts"), "squawk")
+    sql = ";\n".join(" ".join(statement.strip().rstrip(";").split("\n")) for statement in statements) + ";\n"
+    if not statements or not squawk.exists():
+        return []
+    ran = subprocess.run(
+        [squawk, "--reporter", "json", f"--exclude={','.join(_MUTED)}"],
+        input=sql,
+        capture_output=True,
+        text=True,
+        timeout=10,
+        check=False,
+    )
+    try:
+        found = json.loads(ran.stdout)
+    except ValueError:
+        return []
+    lines = sql.splitlines()
+    advice: dict[str, Advice] = {}
+    for item in found:
+        statement = " ".join(lines[item["line"]].split()) if item["line"] < len(lines) else ""
+        rule = item["rule_name"]
+        advice.setdefault(rule, Advice(rule, statement, item["message"] or "", item["help"] or ""))
+    return list(advice.values())

@@ -1,0 +1,63 @@
+"""Connections as the admin of a server, and the URLs that lead there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict
+
+from labkit.errors import LabError
+
+CONNECT_PATIENCE_S = 5
+
+
+def connect(url: str) -> psycopg.Connection[Any]:
+    """A connection as the admin, in autocommit mode. psycopg.Error if that fails."""
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        connect_timeout=CONNECT_PATIENCE_S,
+        application_name="labkit",
+        gssencmode="disable",
+    )
+
+
+@contextmanager
+def admin(url: str, purpose: str) -> Iterator[psycopg.Connection[Any]]:
+    """A connection as the admin for one purpose; LabError naming it when the server refuses or fails."""
+    try:
+        with connect(url) as connection:
+            yield connection
+    except psycopg.Error as error:
+        raise LabError(
+            f"PostgreSQL at {address(url)} did not {purpose}: {first_line(error)}.",
+            "Is the server up, and has its disk room? `lab down` stops the one that the checks keep.",
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, as the end of a sentence."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def address(url: str) -> str:
+    """Host and port: what tells servers apart, without a secret."""
+    parts = conninfo_to_dict(url)
+    return f"{parts.get('host') or parts.get('hostaddr') or 'localhost'}:{parts.get('port') or 5432}"
+
+
+def url_of(admin_url: str, database: str, role: str | None = None, password: str | None = None) -> str:
+    """`admin_url` with another database and, if given, another role."""
+    parts = urlsplit(admin_url)
+    replaced = {"dbname", *(() if role is None else ("user", "password"))}
+    query = [
+        (key, value) for key, value in parse_qsl(parts.query, keep_blank_values=True) if key not in replaced
+    ]
+    where = parts.netloc if role is None else f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"
+    options = f"?{urlencode(query, safe='/', quote_via=quote)}" if query else ""
+    return f"postgresql://{where}/{database}{options}"
