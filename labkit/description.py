@@ -5,11 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from labkit.contract import Contract, Operation
 
 _OPTIONAL_STATUSES = {405, 500}
 """What any operation may answer; a description may leave it out."""
+_MOST_SCHEMAS = 300
+"""How many schemas of one body are looked at; a document that is nested deeper is no honest one."""
 
 
 def differences(contract: Contract, document: object) -> dict[str, list[str]]:
@@ -61,9 +64,8 @@ class _Description:
         self._document = document if isinstance(document, dict) else {}
         paths = self._document.get("paths")
         self._paths = {
-            _nameless(str(path)): item
+            _nameless(str(path)): self._resolve(item)
             for path, item in (paths.items() if isinstance(paths, dict) else ())
-            if isinstance(item, dict)
         }
 
     def operation(self, method: str, path: str) -> dict[str, Any] | None:
@@ -101,7 +103,7 @@ class _Description:
 
     def _properties(self, schema: object, seen: set[int]) -> Iterator[str]:
         resolved = self._resolve(schema)
-        if not resolved or id(resolved) in seen:
+        if not resolved or id(resolved) in seen or len(seen) > _MOST_SCHEMAS:
             return
         seen.add(id(resolved))
         properties = resolved.get("properties")
@@ -122,7 +124,8 @@ class _Description:
                 return value
             value = self._document
             for step in reference.removeprefix("#/").split("/"):
-                value = value.get(step) if isinstance(value, dict) else None
+                name = unquote(step).replace("~1", "/").replace("~0", "~")
+                value = value.get(name) if isinstance(value, dict) else None
         return {}
 
 

@@ -7,7 +7,7 @@ import queue
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -16,13 +16,15 @@ from rich.console import Console
 from rich.text import Text
 
 from labkit import postgres, project, services
-from labkit.errors import LabError, UsageError
+from labkit.deadlines import scaled, wait_until
+from labkit.errors import UsageError
 from labkit.project import Project, ProjectError
 from labkit.services import Line, Service
 
 _COLOURS = {"api": "cyan", "worker": "magenta", "migrate": "blue", "lab": "green"}
 _GRACE_S = 12.0
 """How long a process has to end after SIGTERM; a little more than the default SHUTDOWN_TIMEOUT."""
+_MIGRATE_S = 60.0
 
 
 def up(folder: Path, choice: str) -> int:
@@ -31,13 +33,14 @@ def up(folder: Path, choice: str) -> int:
     try:
         with _interrupts() as interrupted, ExitStack() as stack:
             the_project = project.load(folder)
-            ours = {name: value for name, value in os.environ.items() if name != "PATH"}
-            settings = {**ours, "DATABASE_URL": _database(stack, choice)}
-            settings.setdefault("API_HOST", "127.0.0.1")
-            port = settings.setdefault("API_PORT", "8080")
+            the_project.command("api")
+            settings = {name: value for name, value in os.environ.items() if name != "PATH"}
+            settings["API_HOST"] = settings.get("API_HOST") or "127.0.0.1"  # an empty one counts as unset
+            settings["API_PORT"] = port = settings.get("API_PORT") or "8080"
             _require_free(port)
-            if the_project.has("migrate"):
-                _migrate(the_project, settings, out)
+            settings["DATABASE_URL"] = settings.get("DATABASE_URL") or _database(stack, choice)
+            if the_project.has("migrate") and not _migrate(the_project, settings, interrupted, out):
+                return 0 if interrupted() else 1
             running = [
                 _start(stack, the_project, name, settings, out)
                 for name in ("api", "worker")
@@ -48,23 +51,24 @@ def up(folder: Path, choice: str) -> int:
             out.say("Ctrl-C stops it all.")
             return _watch(running, interrupted, out)
     except ProjectError as error:
-        raise LabError(
-            f"The project cannot be started: expected {error.expected}.\nSaw: {error.saw}"
-        ) from None
+        out.say("The project cannot be started.")
+        out.say(f"expected  {error.expected}")
+        out.say(f"saw       {error.saw}")
+        return 1
     finally:
         out.flush()
 
 
 def _database(stack: ExitStack, choice: str) -> str:
-    if url := os.environ.get("DATABASE_URL"):
-        return url
     server = postgres.open_server(choice)
     stack.callback(server.close)
     return server.keep_database("flowforge").url
 
 
 def _require_free(port: str) -> None:
-    if not port.isdigit() or not services.accepts_connections(int(port)):
+    if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        return  # to tell its user about that is the API's own affair
+    if not services.accepts_connections(int(port)):
         return
     raise UsageError(
         f"Port {port} is in use{_by(int(port))}.", "Stop that, or choose another port: API_PORT=8081 lab up"
@@ -85,19 +89,28 @@ def _by(port: int) -> str:
     return ""
 
 
-def _migrate(the_project: Project, settings: dict[str, str], out: _Log) -> None:
+def _migrate(
+    the_project: Project, settings: Mapping[str, str], interrupted: Callable[[], bool], out: _Log
+) -> bool:
+    """Whether the migrations ran; if not, the log says why."""
     service = services.start(the_project, "migrate", settings, out.of("migrate"))
-    code = service.wait(within=60)
-    service.kill()
-    if code != 0:
-        out.flush()
-        raise LabError(
-            "`migrate` did not end within a minute." if code is None else f"`migrate` exited with {code}.",
-            "Its own words stand above.",
-        )
+    try:
+        wait_until(lambda: interrupted() or service.exit_code is not None, within=_MIGRATE_S)
+        code = service.exit_code
+        if code is not None:
+            service.wait(1)
+    finally:
+        service.kill()
+    if code is None and not interrupted():
+        out.say(f"`migrate` did not end within {scaled(_MIGRATE_S):.0f} s.")
+    elif code:
+        out.say(f"`migrate` ended with status {code}; what it said stands above.")
+    return code == 0
 
 
-def _start(stack: ExitStack, the_project: Project, name: str, settings: dict[str, str], out: _Log) -> Service:
+def _start(
+    stack: ExitStack, the_project: Project, name: str, settings: Mapping[str, str], out: _Log
+) -> Service:
     service = services.start(the_project, name, settings, out.of(name))
     stack.callback(_stop, service)
     return service

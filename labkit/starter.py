@@ -24,7 +24,10 @@ _COPIED = {
 }
 """What goes where; everything that is not named stays behind."""
 
-_NEVER = shutil.ignore_patterns("__pycache__", "*.pyc", ".DS_Store")
+_NEVER = shutil.ignore_patterns(
+    *("__pycache__", "*.pyc", ".*_cache", "*.egg-info", ".hypothesis", ".lab", ".venv"),
+    *(".git", ".env", ".DS_Store"),
+)
 
 
 def make(root: Path, destination: Path) -> int:
@@ -37,6 +40,11 @@ def make(root: Path, destination: Path) -> int:
             f"{destination} exists already and is not an empty folder.",
             "Name a folder that does not exist yet.",
         )
+    _require_sources(root)
+    if inside := next((s for s in _COPIED if destination.resolve().is_relative_to(root / s)), None):
+        raise UsageError(
+            f"{destination} lies in {inside}/, which is copied itself.", "Name a folder outside of it."
+        )
     try:
         for source, target in _COPIED.items():
             if (root / source).is_dir():
@@ -44,13 +52,22 @@ def make(root: Path, destination: Path) -> int:
             else:
                 (destination / target).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(root / source, destination / target)
-    except FileNotFoundError as error:
-        raise LabError(
-            f"{error.filename} is missing, so this is not the instructors' repository.",
-            "Run `lab starter` in a complete checkout.",
-        ) from None
     except (OSError, shutil.Error) as error:
         raise LabError(
-            f"{destination} could not be written: {error}.", "Choose a folder that you may write to."
+            f"{destination} could not be written: {_reason(error)}.", "Choose a folder that you may write to."
         ) from None
     return sum(path.is_file() for path in destination.rglob("*"))
+
+
+def _require_sources(root: Path) -> None:
+    if missing := [source for source in _COPIED if not (root / source).exists()]:
+        raise LabError(
+            f"{root} lacks {', '.join(missing)}, so it is not the instructors' repository.",
+            "Run `lab starter` in a complete checkout.",
+        )
+
+
+def _reason(error: OSError) -> str:
+    if isinstance(error, shutil.Error):  # one entry a file: (from, to, reason)
+        return str(error.args[0][0][2])
+    return str(error.strerror or error).lower()

@@ -9,7 +9,7 @@ from labkit.http import Client, Response
 
 CREATES = "lab01.create.answers_201"
 """The check that fails, once for all, when no task can be created."""
-READS = "lab01.read.answers_200"
+READS = "lab01.read.gives_the_task"
 """The check that fails, once for all, when a task cannot be read back."""
 
 CLIENT_FIELDS = ("title", "description", "priority", "type", "payload")

@@ -44,7 +44,7 @@ def test_second_time_is_404(api):
 
 
 @check(points=0.15, read=HANDOUT)
-def test_unknown_id_is_404(api):
+def test_never_was_is_404(api):
     """Deleting a task that never was answers 404.
 
     How does your code notice that there was nothing to delete?
@@ -53,7 +53,7 @@ def test_unknown_id_is_404(api):
 
 
 @check(points=0.2, read=HANDOUT)
-def test_touches_that_task_alone(api):
+def test_leaves_all_others(api):
     """Deleting one task leaves all others.
 
     What is the smallest mistake that would delete them all?

@@ -78,7 +78,7 @@ def test_limit_is_kept(listed):
 
 
 @check(points=0.2, read=HANDOUT)
-def test_page_starts_where_the_last_ended(listed):
+def test_next_page_follows_the_last(listed):
     """Page 2 starts right after page 1.
 
     With ten tasks a page, which is the first task of page 3?

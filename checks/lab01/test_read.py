@@ -8,7 +8,7 @@ HANDOUT = "lab-01-rest-api.md#routes"
 
 
 @check(points=0.2, read=HANDOUT)
-def test_answers_200(api):
+def test_gives_the_task(api):
     """`GET /tasks/{id}` answers 200 with the task as it was created.
 
     Does your answer come from what the client sent, or from what you stored?
@@ -30,7 +30,7 @@ def test_finds_it_in_any_case(api):
 
 
 @check(points=0.2, read=HANDOUT)
-def test_unknown_id_is_404(api):
+def test_unknown_task_is_404(api):
     """A well-formed id that no task has is answered with 404.
 
     What should a client do after a 404, and would it do the same after a 400 or a 500?

@@ -16,7 +16,7 @@ NEW = {
 
 
 @check(points=0.2, read=HANDOUT)
-def test_answers_200(api):
+def test_answers_with_the_new_task(api):
     """`PUT /tasks/{id}` answers 200 with the task as it is now.
 
     What should a client not have to do after it has replaced something?
@@ -77,7 +77,7 @@ def test_leaves_the_servers_fields(api):
 
 
 @check(points=0.2, read=HANDOUT)
-def test_touches_that_task_alone(api):
+def test_changes_no_other_task(api):
     """Replacing one task changes no other.
 
     Which part of your code says which task is meant, and what if it were missing?
@@ -125,7 +125,7 @@ def test_can_be_repeated(api):
 
 
 @check(points=0.2, read=HANDOUT)
-def test_unknown_id_is_404(api):
+def test_creates_nothing(api):
     """Replacing a task that does not exist answers 404 and creates nothing.
 
     Who gives a new task its id?

@@ -39,7 +39,7 @@ def test_health(api):
 
 
 @check(points=0.15, read=HANDOUT)
-def test_info(api):
+def test_says_its_name(api):
     """`GET /info` says which service this is, in which version and environment.
 
     How do you find out which version is running when three of them are deployed?

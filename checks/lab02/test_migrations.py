@@ -158,7 +158,7 @@ def test_up_again_is_the_same(walk):
 
 
 @check(points=0.4, read=ROWS)
-def test_a_title_is_enough_at_every_revision(walk):
+def test_title_alone_works_at_every_revision(walk):
     """`INSERT INTO tasks (title) VALUES ('…')` works after every single step, up and down.
 
     While a migration waits for its next step, old code goes on writing. What does it not know of yet?

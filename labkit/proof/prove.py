@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import fnmatch
 import subprocess
 import sys
@@ -38,8 +39,11 @@ class Finding:
 
 def run(root: Path, names: Sequence[str], processes: int) -> int:
     """Prove all specimens, or those that match one of `names` (shell patterns); 0 if all is as expected."""
-    chosen = _choose(specimens.load(root), names)
+    known, broken = specimens.load(root)
+    chosen = _choose(known, names, broken)
     out = Console(highlight=False, markup=False, soft_wrap=True)
+    for problem in broken:
+        out.print(f"✗ {problem}", style="red")
     found = _examine(root, chosen, processes, out)
     for finding in found:
         sign = "✗" if finding.problems else "✓"
@@ -50,7 +54,7 @@ def run(root: Path, names: Sequence[str], processes: int) -> int:
         )
         for problem in finding.problems:
             out.print(f"    {problem}")
-    problems = sum(len(finding.problems) for finding in found)
+    problems = len(broken) + sum(len(finding.problems) for finding in found)
     if not names:
         problems += _unkilled(root, found, out)
     out.print(
@@ -59,9 +63,9 @@ def run(root: Path, names: Sequence[str], processes: int) -> int:
     return int(problems > 0)
 
 
-def _choose(known: list[Specimen], names: Sequence[str]) -> list[Specimen]:
+def _choose(known: list[Specimen], names: Sequence[str], broken: Sequence[str]) -> list[Specimen]:
     chosen = [s for s in known if not names or any(fnmatch.fnmatch(s.name, pattern) for pattern in names)]
-    if not chosen:
+    if not chosen and not broken:
         raise UsageError(
             f"No specimen is called {' or '.join(names)}.",
             "Known ones: " + ", ".join(s.name for s in known),
@@ -95,20 +99,37 @@ def _examine(root: Path, chosen: Sequence[Specimen], processes: int, out: Consol
 def examine(root: Path, specimen: Specimen) -> Finding:
     """Run the checks of the specimen's labs on it and compare."""
     started = time.monotonic()
+    failed: frozenset[str] = frozenset()
     with tempfile.TemporaryDirectory(prefix="lab-prove-") as scratch:
         folder = Path(scratch, "project")
         try:
+            _require_known(root, specimen)
             specimen.build(root / "project", folder)
-            outcome = _grade(root, specimen, folder, Path(scratch, "report.json"))
+            outcome, told = _grade(root, specimen, folder, Path(scratch, "report.json"))
+            failed = frozenset(v.id for v in outcome.verdicts(Outcome.FAILED))
+            problems = [*told, *_compare(root, specimen, outcome, failed)]
         except LabError as error:
-            return Finding(specimen, frozenset(), time.monotonic() - started, (str(error),))
-    failed = frozenset(v.id for v in outcome.verdicts(Outcome.FAILED))
-    return Finding(
-        specimen, failed, time.monotonic() - started, tuple(_compare(root, specimen, outcome, failed))
-    )
+            problems = [str(error)]
+    return Finding(specimen, failed, time.monotonic() - started, tuple(problems))
 
 
-def _grade(root: Path, specimen: Specimen, folder: Path, file: Path) -> Report:
+def _require_known(root: Path, specimen: Specimen) -> None:
+    """LabError unless the specimen's labs and checks exist."""
+    path = specimen.source.relative_to(root)
+    if strange := sorted(set(specimen.labs) - manifest.labs(root)):
+        raise LabError(f"{path}: there are no checks for {', '.join(strange)}.", "Correct the lab's name.")
+    known = manifest.load(root)
+    for check in sorted(specimen.fails or ()):
+        if check not in known:
+            close = difflib.get_close_matches(check, known, n=1)
+            raise LabError(
+                f"{path}: there is no check {check}.",
+                f"Correct the header: Killed-by: {close[0] if close else '<check id>'}",
+            )
+
+
+def _grade(root: Path, specimen: Specimen, folder: Path, file: Path) -> tuple[Report, list[str]]:
+    """The report on the specimen, and what the grader had to say that is not in it."""
     command = [sys.executable, "-m", "pytest", *(f"checks/{lab}" for lab in specimen.labs)]
     command += ["--project", str(folder), "--report", str(file), "--graded", "-p", "no:cacheprovider"]
     try:
@@ -117,6 +138,7 @@ def _grade(root: Path, specimen: Specimen, folder: Path, file: Path) -> Report:
             cwd=root,
             capture_output=True,
             text=True,
+            errors="replace",
             timeout=_RUN_S,
             check=False,
             stdin=subprocess.DEVNULL,
@@ -127,9 +149,17 @@ def _grade(root: Path, specimen: Specimen, folder: Path, file: Path) -> Report:
         ) from None
     if not file.exists():
         raise LabError(
-            f"The checks ended with status {ended.returncode} and no report.", ended.stdout[-2000:]
+            f"The checks ended with status {ended.returncode} and no report.",
+            _end(ended.stdout + ended.stderr),
         )
-    return report.read(file)
+    outcome = report.read(file)
+    if ended.returncode in (0, 1) or outcome.verdicts(Outcome.ERROR):
+        return outcome, []
+    return outcome, [f"The checks ended with status {ended.returncode}. {_end(ended.stdout + ended.stderr)}"]
+
+
+def _end(output: str, lines: int = 12) -> str:
+    return "Their last words:\n" + "\n".join(output.rstrip().splitlines()[-lines:])
 
 
 def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[str]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -17,6 +18,8 @@ _BODY = re.compile(r"^(diff --git |--- )", re.MULTILINE)
 
 class SpecimenError(LabError):
     """A specimen that is broken itself; names the file and the remedy."""
+
+    exit_status = 1
 
 
 @dataclass(frozen=True)
@@ -46,57 +49,86 @@ class Specimen:
             _apply(patch, into)
 
 
-def load(root: Path) -> list[Specimen]:
-    """All specimens of the repository: the reference, the starter, accepted and wrong ones; SpecimenError."""
+def load(root: Path) -> tuple[list[Specimen], list[str]]:
+    """All specimens of the repository (the reference, the starter, accepted and wrong ones), and a sentence
+    for each that cannot be used.
+
+    LabError if there are none at all.
+    """
     labs = tuple(sorted(path.name for path in (root / "checks").glob("lab[0-9][0-9]")))
-    return [
+    accepted, wrong = root / "specimens" / "accepted", root / "specimens" / "wrong"
+    if not accepted.is_dir():
+        raise LabError(
+            f"{accepted} is missing, so this is not the instructors' repository.",
+            "Run `lab prove` in a complete checkout.",
+        )
+    known = [
         Specimen("reference", root / "project", labs, "The reference earns every point.", frozenset()),
         Specimen(
             "starter", root / "starter", labs, "What students start from fails, but fails cleanly.", None
         ),
-        *(_accepted(path) for path in sorted((root / "specimens" / "accepted").iterdir()) if path.is_dir()),
-        *(_wrong(path) for path in sorted((root / "specimens" / "wrong").glob("*/*.patch"))),
     ]
+    broken = []
+    sources = [
+        *((_accepted, path) for path in sorted(accepted.iterdir()) if path.is_dir()),
+        *((_wrong, path) for path in sorted(wrong.glob("*/*.patch"))),
+    ]
+    for read, path in sources:
+        try:
+            known.append(read(path, root))
+        except SpecimenError as error:
+            broken.append(str(error))
+    return known, broken
 
 
-def _accepted(folder: Path) -> Specimen:
+def _accepted(folder: Path, root: Path) -> Specimen:
     path = folder / "specimen.toml"
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         return Specimen(folder.name, folder, tuple(table["labs"]), table["style"], frozenset())
     except (OSError, ValueError, KeyError) as error:
         raise SpecimenError(
-            f"{path}: {error!r}.", 'Give it two lines: labs = ["lab01"] and style = "…".'
+            f"{path.relative_to(root)} cannot be used ({error}).",
+            'Give it two lines: labs = ["lab01"] and style = "…".',
         ) from None
 
 
-def _wrong(path: Path) -> Specimen:
-    text = path.read_text(encoding="utf-8")
+def _wrong(path: Path, root: Path) -> Specimen:
+    text = path.read_text(encoding="utf-8", errors="replace")
     body = _BODY.search(text)
     header = text[: body.start()] if body else ""
     killers = frozenset(_HEADER.findall(header))
     story = " ".join(_HEADER.sub("", header).split())
     if not body or not killers or not story:
         raise SpecimenError(
-            f"{path}: a wrong specimen begins with a sentence that says what the student misunderstood, "
-            "then a line `Killed-by: <check id>` for each check that must catch it, then the patch.",
+            f"{path.relative_to(root)}: a wrong specimen begins with a sentence that says what the student "
+            "misunderstood, then a line `Killed-by: <check id>` for each check that must catch it, then "
+            "the patch.",
             "Write what is missing at the top of the file.",
         )
     return Specimen(f"{path.parent.name}/{path.stem}", path, (path.parent.name,), story, killers)
 
 
 def _apply(patch: Path, folder: Path) -> None:
-    applied = subprocess.run(
-        ["git", "apply", "--whitespace=nowarn", str(patch.resolve())],
-        cwd=folder,
-        env={"PATH": "/usr/local/bin:/usr/bin:/bin", "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent), "LC_ALL": "C"}
+    for name in ("GIT_DIR", "GIT_WORK_TREE"):  # set inside git's own hooks
+        environment.pop(name, None)
+    try:
+        applied = subprocess.run(
+            ["git", "apply", "--whitespace=nowarn", str(patch.resolve())],
+            cwd=folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            check=False,
+        )
+    except FileNotFoundError:
+        raise LabError("Patches are applied with git, which is not installed.", "Install git.") from None
     if applied.returncode != 0:
+        said = applied.stderr.strip().splitlines() or [f"git apply ended with {applied.returncode}"]
         raise SpecimenError(
-            f"{patch} no longer applies to project/: {applied.stderr.strip().splitlines()[-1]}.",
+            f"{'/'.join(patch.parts[-4:])} no longer applies to project/: {said[0]}.",
             "Make the same mistake in a copy of project/ and write the patch anew: "
             "git diff --no-index project COPY.",
         )

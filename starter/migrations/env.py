@@ -1,5 +1,6 @@
 """How Alembic reaches the database. It runs this file for each of its commands; with `--sql` it only prints."""
 
+import logging
 import os
 
 import psycopg
@@ -8,6 +9,7 @@ from sqlalchemy import NullPool, create_engine
 
 
 def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(message)s")
     if context.is_offline_mode():
         context.configure(dialect_name="postgresql")
         migrate()

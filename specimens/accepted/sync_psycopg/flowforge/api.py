@@ -32,7 +32,7 @@ class Refused(Exception):
 def create_app(settings: Settings, pool: Pool) -> Flask:
     app = Flask("flowforge", static_folder=None)
     app.url_map.merge_slashes = False
-    # One byte more than is allowed: Werkzeug takes a body of unknown length that reaches the limit for larger.
+    # One byte more than is allowed: Werkzeug refuses a chunked body as soon as it reaches the limit.
     app.config["MAX_CONTENT_LENGTH"] = LARGEST_BODY + 1
     with open("openapi.yaml", encoding="utf-8") as file:
         description = yaml.safe_load(file)
@@ -61,16 +61,18 @@ def create_app(settings: Settings, pool: Pool) -> Flask:
     @app.post("/tasks")
     def create_task() -> Response:
         fields = validation.task_input(read_body())
+        here = request.base_url
         with pool.connection() as connection:
             task = tasks.add(connection, fields, g.request_id)
         response = answer(task, 201)
-        response.headers["Location"] = f"{request.host_url}tasks/{task['id']}"
+        response.headers["Location"] = f"{here}/{task['id']}"
         return response
 
     @app.get("/tasks/<task_id>")
     def read_task(task_id: str) -> Response:
+        known = validation.task_id(task_id)
         with pool.connection() as connection:
-            return answer(found(tasks.get(connection, validation.task_id(task_id))))
+            return answer(found(tasks.get(connection, known)))
 
     @app.put("/tasks/<task_id>")
     def replace_task(task_id: str) -> Response:

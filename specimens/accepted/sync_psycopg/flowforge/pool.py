@@ -37,7 +37,7 @@ class Pool:
 
     @contextmanager
     def connection(self, patience: float = QUEUE_PATIENCE_S) -> Iterator[Connection]:
-        """A connection for the length of a `with` block; Unavailable if there is none, or it breaks in there."""
+        """A connection for the length of a `with` block; Unavailable if there is none or it breaks."""
         if not self._free_places.acquire(timeout=patience):
             raise Unavailable(f"no connection became free within {patience:.0f} s")
         try:
@@ -45,7 +45,8 @@ class Pool:
             try:
                 yield connection
             except psycopg.Error as error:
-                if connection.closed:
+                if _is_over(connection, error):
+                    connection.close()
                     raise Unavailable(_line(error)) from error
                 raise
             finally:
@@ -105,6 +106,12 @@ class Pool:
         connection.close()
 
 
+def _is_over(connection: Connection, error: psycopg.Error) -> bool:
+    """Whether an error is not about the statement: the server has gone, is going, or we gave up waiting."""
+    lost = isinstance(error, psycopg.OperationalError) and (error.sqlstate or "08").startswith(("08", "57"))
+    return lost or connection.closed
+
+
 def _has_news(connection: Connection) -> bool:
     """Whether the server has sent something, or hung up."""
     poll = select.poll()
@@ -113,7 +120,7 @@ def _has_news(connection: Connection) -> bool:
 
 
 def _answers(connection: Connection, patience: float) -> bool:
-    """Whether the server answers in time. libpq's own calls, because execute() would wait for as long as it takes."""
+    """Whether the server answers in time: libpq's own calls, because execute() waits for ever."""
     wire = connection.pgconn
     deadline = time.monotonic() + patience
     wire.send_query(b"SELECT 1")

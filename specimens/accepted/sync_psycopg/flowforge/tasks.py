@@ -11,8 +11,8 @@ Row = dict[str, Any]
 
 # A null priority is one that the third revision has not filled yet.
 _COLUMNS = SQL(
-    "id, title, description, status, coalesce(priority, 0) AS priority, type, payload, result, error, attempts,"
-    " assigned_worker, request_id, created_at, updated_at"
+    "id, title, description, status, coalesce(priority, 0) AS priority, type, payload, result, error,"
+    " attempts, assigned_worker, request_id, created_at, updated_at"
 )
 
 

@@ -1,7 +1,7 @@
 """Every task has a priority, within bounds, and the queue has its index.
 
-With the default set first no new row can slip through between the backfill and NOT NULL. All of it happens while
-this transaction holds the table, which is a moment for the sizes that a task table has.
+With the default set first no new row can slip through between the backfill and NOT NULL. All of it happens
+while this transaction holds the table, which is a moment for the sizes that a task table has.
 """
 
 from alembic import op

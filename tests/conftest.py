@@ -1,0 +1,223 @@
+"""What the tests of labkit share: commands run as a user runs them, and small projects and courses."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SCRIPTS = Path(sys.executable).parent
+MARK = "LABKIT_TEST_RUN"
+"""An environment variable by which a test finds the processes that its command left behind."""
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that has ended: its exit status, and all that it printed."""
+
+    status: int
+    out: str
+
+    def says(self, *parts: str) -> bool:
+        """Whether each part is in the output, however that breaks its lines."""
+        flat = " ".join(self.out.split())
+        missing = [part for part in parts if " ".join(part.split()) not in flat]
+        assert not missing, f"{missing} not in\n{self.out}"
+        assert "Traceback" not in self.out, self.out
+        return True
+
+
+@dataclass
+class Runner:
+    """Runs commands of this repository; `cwd` is the repository's root."""
+
+    mark: str
+
+    def environment(self, **more: str) -> dict[str, str]:
+        """The environment of a terminal that nobody has set up in a special way."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PYTEST", "COV_", "LAB_POSTGRES_URL", "DATABASE_URL", "API_"))
+            and name not in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "CI")
+        }
+        path = f"{SCRIPTS}{os.pathsep}{os.environ['PATH']}"
+        return {**kept, "PATH": path, MARK: self.mark, **more}
+
+    def start(self, *command: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None, **options: Any):
+        """Start a command; the caller ends it."""
+        return subprocess.Popen(
+            command,
+            cwd=cwd,
+            env=self.environment(**(env or {})),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            **options,
+        )
+
+    def __call__(self, *command: str, cwd: Path = ROOT, env: Mapping[str, str] | None = None) -> Ended:
+        """Run a command to its end."""
+        process = self.start(*command, cwd=cwd, env=env)
+        try:
+            out, _ = process.communicate(timeout=120)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        return Ended(process.returncode, out.decode("utf-8", "replace"))
+
+    def left(self) -> list[str]:
+        """The command lines of processes that commands of this runner have left behind."""
+        found = []
+        for process in psutil.process_iter():
+            try:
+                if process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(" ".join(process.cmdline()))
+            except (psutil.Error, OSError):
+                continue
+        return [line for line in found if "postgres" not in line]  # that one is kept on purpose
+
+
+@pytest.fixture
+def run(request: pytest.FixtureRequest) -> Runner:
+    """Runs a command in the repository's root and returns its status and output."""
+    return Runner(f"{os.getpid()}-{request.node.name}")
+
+
+@pytest.fixture
+def check_run(run: Runner) -> Callable[..., Ended]:
+    """Runs pytest over real checks, without any PostgreSQL: for projects that need none."""
+
+    def checks(*arguments: str, project: Path | str, folder: str = "checks/lab01") -> Ended:
+        return run(
+            *("pytest", folder, "-p", "no_postgres", "--project", str(project), *arguments),
+            env={"PYTHONPATH": str(ROOT / "tests" / "plugins")},
+        )
+
+    return checks
+
+
+@pytest.fixture(scope="session")
+def single_file() -> Path:
+    """A project that does all of lab 01 without a database."""
+    return ROOT / "specimens" / "accepted" / "single_file"
+
+
+@pytest.fixture
+def a_project(tmp_path: Path) -> Callable[..., Path]:
+    """Makes a project: `a_project("api: python main.py", main="…")`; files get the suffix .py."""
+
+    def make(procfile: str | bytes, name: str = "broken", **files: str) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        content = procfile.encode() if isinstance(procfile, str) else procfile
+        (folder / "Procfile").write_bytes(content)
+        for stem, text in files.items():
+            (folder / f"{stem}.py").write_text(textwrap.dedent(text), encoding="utf-8")
+        return folder
+
+    return make
+
+
+@dataclass(frozen=True)
+class Course:
+    """A repository with checks of its own, to see what labkit makes of them."""
+
+    root: Path
+    run: Runner
+
+    def checks(self, file: str, text: str, lab: str = "lab01") -> None:
+        """Write checks/<lab>/test_<file>.py; `check` and what checks use is imported."""
+        folder = self.root / "checks" / lab
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / f"test_{file}.py").write_text(_IMPORTS + textwrap.dedent(text), encoding="utf-8")
+
+    def manifest(self, *options: str) -> Ended:
+        """Make the manifest of all that is there."""
+        return self("checks", "--collect-only", "-q", "--write-manifest", *options)
+
+    def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
+        """Run pytest in it."""
+        quick = (
+            "-p",
+            "no:cacheprovider",
+            "-p",
+            "no:faker",
+            "-p",
+            "no:schemathesis",
+            "-p",
+            "no:hypothesispytest",
+        )
+        return self.run("pytest", *quick, *arguments, cwd=self.root, env=env)
+
+    def report(self, *arguments: str) -> tuple[Ended, dict[str, Any]]:
+        """Run pytest in it and read the report."""
+        file = self.root / "report.json"
+        ended = self(*arguments, "--report", str(file))
+        assert file.exists(), ended.out
+        return ended, json.loads(file.read_text(encoding="utf-8"))
+
+
+_IMPORTS = """\
+import os
+import signal
+import time
+from pathlib import Path
+import pytest
+from labkit import evidence
+from labkit.checks import check
+from labkit.errors import LabError, UsageError
+from labkit.evidence import Blocked, CheckFailed, did, expect, fail
+from labkit.project import ProjectError
+
+HANDOUT = "lab-01.md#one"
+"""
+
+
+@pytest.fixture
+def course(tmp_path: Path, run: Runner) -> Course:
+    """An empty course with a project folder in it."""
+    root = tmp_path / "course"
+    for folder in ("checks/lab01", "labs", "project"):
+        (root / folder).mkdir(parents=True)
+    (root / "pyproject.toml").write_text('[tool.pytest.ini_options]\naddopts = "--import-mode=importlib"\n')
+    (root / "labs" / "course.toml").write_text(
+        'name = "tiny"\ntitle = "Tiny"\n[[labs]]\nid = "lab01"\ntitle = "First"\npoints = 3\n'
+        'handout = "labs/lab-01.md"\n[[labs]]\nid = "lab02"\ntitle = "Second"\npoints = 1\n'
+        'handout = "labs/lab-02.md"\n',
+        encoding="utf-8",
+    )
+    (root / "labs" / "lab-02.md").write_text("# Second\n")
+    (root / "project" / "Procfile").write_text("api: true\n")
+    return Course(root, run)
+
+
+@pytest.fixture
+def soon() -> Callable[[Callable[[], object], str], None]:
+    """Waits until something is true; fails with the given sentence if that takes half a minute."""
+
+    def wait(probe: Callable[[], object], what: str) -> None:
+        deadline = time.monotonic() + 30
+        while not probe():
+            assert time.monotonic() < deadline, f"not within 30 s: {what}"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture
+def nothing_left(run: Runner, soon: Callable[[Callable[[], object], str], None]) -> Iterator[None]:
+    """Fails a test whose commands leave processes behind."""
+    yield
+    soon(lambda: not run.left(), f"processes of the run gone, still there: {run.left()}")
