@@ -6,6 +6,7 @@ The SQL is seen by the database, so it does not matter what wrote it. Advice is 
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sysconfig
 from dataclasses import dataclass
@@ -18,12 +19,14 @@ from labkit.probe import Probe
 from labkit.project import Project
 
 _MUTED = (
+    "ban-drop-constraint",
     "prefer-bigint-over-int",
     "prefer-bigint-over-smallint",
     "prefer-identity",
     "prefer-robust-stmts",
     "prefer-text-field",
     "prefer-timestamp-tz",
+    "require-lock-timeout",
     "require-statement-timeout",
     "transaction-nesting",
 )
@@ -65,10 +68,14 @@ def on_migrations(project: Project, database: Database) -> list[Advice]:
     return on_statements([row["statement"] for row in sorted(rows, key=lambda row: row["number"])])
 
 
+def _in_one_line(statement: str) -> str:
+    return " ".join(re.sub(r"--[^\n]*", "", statement).split()).rstrip(";")
+
+
 def on_statements(statements: list[str]) -> list[Advice]:
     """Advice on SQL statements, in their order, each rule once; none where squawk does not run."""
     squawk = Path(sysconfig.get_path("scripts"), "squawk")
-    sql = ";\n".join(" ".join(statement.strip().rstrip(";").split("\n")) for statement in statements) + ";\n"
+    sql = "".join(f"{_in_one_line(statement)};\n" for statement in statements)
     if not statements or not squawk.exists():
         return []
     ran = subprocess.run(
@@ -86,7 +93,7 @@ def on_statements(statements: list[str]) -> list[Advice]:
     lines = sql.splitlines()
     advice: dict[str, Advice] = {}
     for item in found:
-        statement = " ".join(lines[item["line"]].split()) if item["line"] < len(lines) else ""
+        statement = lines[item["line"]] if item["line"] < len(lines) else ""
         rule = item["rule_name"]
         advice.setdefault(rule, Advice(rule, statement, item["message"] or "", item["help"] or ""))
     return list(advice.values())

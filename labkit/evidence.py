@@ -63,6 +63,8 @@ class Journal:
     actions: list[Action] = field(default_factory=list)
     violations: list[Violation] = field(default_factory=list)
     logs: list[Callable[[], list[str]]] = field(default_factory=list)
+    advice: list[str] = field(default_factory=list)
+    """Sentences that are shown whatever the outcome, and never graded."""
 
     def did(self, most: int = 3) -> str:
         """The last `most` actions, a line each; runs of the same kind are counted, not listed."""

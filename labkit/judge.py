@@ -28,6 +28,7 @@ def judge(check: Check, journal: Journal, error: BaseException | None, duration_
         again=check.again,
         blocked_by=error.by if isinstance(error, Blocked) else None,
         curl=() if passed else tuple(journal.curls()),
+        advice=tuple(journal.advice),
         log=() if passed else tuple(shorten(line) for line in journal.log()),
     )
 

@@ -122,10 +122,9 @@ def _step(
 def _state(probe: Probe) -> tuple[Schema, dict[str, str]]:
     """The schema, and the content of every table but `tasks` (of which one is the bookkeeping)."""
     now = schema.read(probe)
-    contents = {
-        table: str(probe.value(SQL("SELECT coalesce(json_agg(t)::text, '') FROM {} t").format(Identifier(table))))
-        for table in schema.tables(now) - {"tasks"}
-    }
+    query = SQL("SELECT coalesce(json_agg(t)::text, '') FROM {} t")
+    others = schema.tables(now) - {"tasks"}
+    contents = {table: str(probe.value(query.format(Identifier(table)))) for table in others}
     return now, contents
 
 
@@ -134,8 +133,8 @@ def _rows(probe: Probe) -> dict[str, str]:
     if not probe.value("SELECT to_regclass('tasks') IS NOT NULL"):
         return {}
     rows = probe.query(
-        "SELECT id::text AS id, md5(concat_ws('|', title, description, status::text, type, created_at)) AS rest"
-        " FROM tasks"
+        "SELECT id::text AS id,"
+        " md5(concat_ws('|', title, description, status::text, type, created_at)) AS rest FROM tasks"
     )
     return {row["id"]: row["rest"] for row in rows}
 

@@ -22,7 +22,8 @@ from labkit.postgres import Database
 
 _OTHERS = """
     FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <> 'labkit-probe'
+    WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <>
+    'labkit-probe'
 """
 
 

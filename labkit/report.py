@@ -22,8 +22,8 @@ SCHEMA = 1
 class Verdict:
     """How one check ended and what the student is told. Durations in seconds.
 
-    `blocked_by` is the id of the check that must pass first; `log` and `curl` are the last lines and
-    requests.
+    `blocked_by` is the id of the check that must pass first, `log` and `curl` are the last lines and
+    requests, `advice` is shown and not graded.
     """
 
     id: str
@@ -41,6 +41,7 @@ class Verdict:
     blocked_by: str | None = None
     curl: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
+    advice: tuple[str, ...] = ()
 
     @property
     def lab(self) -> str:
@@ -242,6 +243,7 @@ def verdict_from(table: Mapping[str, Any]) -> Verdict:
         max_score=float(table["max_score"]),
         duration_s=float(table["duration_s"]),
         blocked_by=None if blocked_by is None else str(blocked_by),
+        advice=tuple(str(text) for text in table.get("advice", ())),
         curl=tuple(str(line) for line in table.get("curl", ())),
         log=tuple(str(line) for line in table.get("log", ())),
     )

@@ -49,11 +49,13 @@ _QUERY = """
     UNION ALL
     SELECT 'type ' || t.typname,
            t.typtype::text || coalesce(
-               (SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder) FROM pg_enum WHERE enumtypid = t.oid), '')
+               (SELECT string_agg(enumlabel, ',' ORDER BY enumsortorder)
+                FROM pg_enum WHERE enumtypid = t.oid), '')
     FROM pg_type t
     WHERE t.typnamespace IN (SELECT oid FROM ours) AND t.typtype IN ('e', 'd')
     UNION ALL
-    SELECT 'schema ' || nspname, '' FROM pg_namespace WHERE oid IN (SELECT oid FROM ours) AND nspname <> 'public'
+    SELECT 'schema ' || nspname, ''
+    FROM pg_namespace WHERE oid IN (SELECT oid FROM ours) AND nspname <> 'public'
     UNION ALL
     SELECT 'extension ' || extname, '' FROM pg_extension WHERE extname <> 'plpgsql'
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import textwrap
@@ -40,9 +41,10 @@ class Ended:
 
 @dataclass
 class Runner:
-    """Runs commands of this repository; `cwd` is the repository's root."""
+    """Runs commands of this repository; `home` is the test's own folder."""
 
     mark: str
+    home: Path
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a terminal that nobody has set up in a special way."""
@@ -78,11 +80,13 @@ class Runner:
         return Ended(process.returncode, out.decode("utf-8", "replace"))
 
     def left(self) -> list[str]:
-        """The command lines of processes that commands of this runner have left behind."""
+        """The command lines of processes that commands of this runner have left behind: those that know its
+        mark, and those that work in the test's own folder (a project's processes know nothing of ours)."""
         found = []
         for process in psutil.process_iter():
             try:
-                if process.environ().get(MARK) == self.mark and process.status() != psutil.STATUS_ZOMBIE:
+                ours = process.environ().get(MARK) == self.mark
+                if ours or Path(process.cwd()).is_relative_to(self.home):
                     found.append(" ".join(process.cmdline()))
             except (psutil.Error, OSError):
                 continue
@@ -90,9 +94,9 @@ class Runner:
 
 
 @pytest.fixture
-def run(request: pytest.FixtureRequest) -> Runner:
+def run(tmp_path: Path) -> Runner:
     """Runs a command in the repository's root and returns its status and output."""
-    return Runner(f"{os.getpid()}-{request.node.name}")
+    return Runner(secrets.token_hex(8), tmp_path)
 
 
 @pytest.fixture

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 
 import pytest
 
-from labkit import contract, evidence, migrations, postgres
+from labkit import advice, contract, evidence, migrations, postgres
 from labkit import outage as outages
+from labkit.advice import Advice
 from labkit.evidence import Blocked, CheckFailed
 from labkit.http import Client
 from labkit.outage import Hang, Outage
@@ -79,8 +80,14 @@ def _walk(the_project, request) -> migrations.Walk:
         return migrations.walk(the_project, database)
 
 
+def _advice(the_project, request) -> list[Advice]:
+    with postgres.open_server(request.config.option.postgres).database("advice") as database:
+        return advice.on_migrations(the_project, database)
+
+
 SLOW = {
     "walk": _walk,
+    "advised": _advice,
     "outage": lambda the_project, request: outages.observe(the_project, contract.load()),
     "hang": lambda the_project, request: outages.hang(the_project, contract.load()),
 }
@@ -100,6 +107,16 @@ def hang(stack, beside) -> Hang:
     found = beside["hang"].result()
     evidence.journal().actions.extend(found.journal.actions)
     return found
+
+
+@pytest.fixture
+def advised(the_project, beside) -> None:
+    """Shows what a linter would advise about the migrations, whatever the check's outcome."""
+    error = beside["advised"].exception()
+    if isinstance(error, ProjectError):
+        return  # the checks of the migrations say what is wrong
+    found = beside["advised"].result()
+    evidence.journal().advice.extend(f"(not graded) {one}" for one in found)
 
 
 @pytest.fixture

@@ -195,7 +195,7 @@ def test_rows_survive_the_way_down(walk):
 
 
 @check(points=0.8, read=TRAFFIC)
-def test_no_request_is_lost_on_the_way(walk, server, the_project, own_api):
+def test_no_request_is_lost_on_the_way(advised, walk, server, the_project, own_api):
     """While the newest revisions are applied to ten thousand rows, the API answers every request.
 
     Between the first step of a migration and the last, which version of your code is running?

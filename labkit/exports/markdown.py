@@ -30,6 +30,8 @@ def to_text(report: Report, course: Course | None = None) -> str:
         lines += ["## Waiting for another check", ""]
         lines += [f"- `{v.id}` waits for `{v.blocked_by}`" for group in found.waiting.values() for v in group]
         lines.append("")
+    if advice := [text for verdict in report.verdicts() for text in verdict.advice]:
+        lines += ["## Advice, not graded", "", *_code("\n".join(advice)), ""]
     if passed := found.passed:
         lines += ["<details><summary>Passed</summary>", ""]
         lines += [f"- {_SIGNS[v.outcome]} `{v.id}` {v.score:g}/{v.max_score:g}: {v.title}" for v in passed]

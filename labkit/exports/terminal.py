@@ -21,8 +21,10 @@ WIDTH = 80
 HEIGHT = 40
 _OPENED = 4
 """How many failures are shown whole; the rest in a line each. The first is the one to mend first."""
-_MOST_LINES = {"title": 2, "did": 3, "expected": 3, "saw": 9, "ask": 3, "log": 3, "problem": 8}
+_MOST_LINES = {"title": 2, "did": 3, "expected": 3, "saw": 9, "ask": 3, "log": 3, "problem": 8, "advice": 4}
 _MOST_PASTE_LINES = 4
+_MOST_ADVICE = 2
+"""How many pieces of advice are shown; the stored report has them all."""
 _LABEL = 13
 """Columns in front of a field's text."""
 
@@ -100,7 +102,9 @@ class _Page:
             upper += [*(self.line(verdict) for verdict in rest), Text()]
         for by, group in found.waiting.items():
             upper += self.waiting(by, group)
-        lower = [line for text in problems for line in self.field("!", "grader", text, "problem", "magenta")]
+        advice = [text for verdict in report.verdicts() for text in verdict.advice]
+        lower = [line for text in advice[:_MOST_ADVICE] for line in self.field(" ", "advice", text, "advice")]
+        lower += [line for text in problems for line in self.field("!", "grader", text, "problem", "magenta")]
         lower += [self.points(lab) for lab in report.labs]
         lower += self.paragraph(self.next(report, found, problems, course), "bold")
         return upper + self.passed(found.passed, everything, HEIGHT - len(upper) - len(lower) - 1) + lower

@@ -1,0 +1,1 @@
+"""The api-service: HTTP in front of the store."""

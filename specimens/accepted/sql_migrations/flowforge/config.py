@@ -1,0 +1,117 @@
+"""The environment, as a frozen object."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+from urllib.parse import parse_qs, urlsplit
+
+Value = TypeVar("Value")
+
+
+class ConfigError(Exception):
+    """What is wrong with the environment, one line a variable."""
+
+
+@dataclass(frozen=True)
+class Config:
+    """Times are in seconds."""
+
+    database_url: str
+    db_pool_max: int
+    api_host: str
+    api_port: int
+    shutdown_timeout: float
+    environment: str
+    log_level: str
+    log_format: str
+
+
+class Environment:
+    """Reads variables one by one and remembers what was wrong."""
+
+    def __init__(self) -> None:
+        self.wrong: list[str] = []
+
+    def read(self, name: str, parse: Callable[[str], Value], default: str | None = None) -> Value | None:
+        text = os.environ.get(name, "") or default
+        if text is None:
+            self.wrong.append(f"{name}: missing")
+            return None
+        try:
+            return parse(text)
+        except ValueError as error:
+            self.wrong.append(f"{name}: {error}")
+            return None
+
+    def check(self) -> None:
+        """ConfigError if anything was wrong."""
+        if self.wrong:
+            raise ConfigError("\n".join(self.wrong))
+
+
+def read_config() -> Config:
+    environment = Environment()
+    read = environment.read
+    values = {
+        "database_url": read("DATABASE_URL", database_url),
+        "db_pool_max": read("DB_POOL_MAX", whole(1, 10_000), "10"),
+        "api_host": read("API_HOST", str, "127.0.0.1"),
+        "api_port": read("API_PORT", whole(1, 65_535), "8080"),
+        "shutdown_timeout": read("SHUTDOWN_TIMEOUT", seconds, "10s"),
+        "environment": read("ENVIRONMENT", str, "development"),
+        "log_level": read("LOG_LEVEL", choice("debug", "info", "warn", "error"), "info"),
+        "log_format": read("LOG_FORMAT", choice("json", "pretty"), "json"),
+    }
+    environment.check()
+    return Config(**values)  # type: ignore[arg-type]
+
+
+def read_database_url() -> str:
+    environment = Environment()
+    url = environment.read("DATABASE_URL", database_url)
+    environment.check()
+    assert url is not None
+    return url
+
+
+def database_url(text: str) -> str:
+    expected = "expected postgresql://user:password@host:port/name"
+    parts = urlsplit(text)
+    if parts.scheme not in ("postgres", "postgresql") or not text.startswith(f"{parts.scheme}://"):
+        raise ValueError(expected)
+    try:
+        well_formed = parts.port != 0 and parse_qs(parts.query, strict_parsing=bool(parts.query)) is not None
+    except ValueError:
+        raise ValueError(expected) from None
+    if not well_formed:
+        raise ValueError(expected)
+    return text
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"\d{1,9}", text, re.ASCII) or not least <= int(text) <= most:
+            raise ValueError(f"expected a whole number from {least} to {most}")
+        return int(text)
+
+    return parse
+
+
+def seconds(text: str) -> float:
+    match = re.fullmatch(r"(\d{1,9})(ms|s|m)", text, re.ASCII)
+    if match is None:
+        raise ValueError("expected a whole number and a unit, ms, s or m")
+    return int(match[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[match[2]]
+
+
+def choice(*allowed: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text not in allowed:
+            raise ValueError("expected " + " or ".join(allowed))
+        return text
+
+    return parse

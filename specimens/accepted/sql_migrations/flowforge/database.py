@@ -1,0 +1,129 @@
+"""The pool, and how a question is put to the database."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any, TypeVar
+
+import asyncpg
+
+CONNECT_PATIENCE_S = 3.0
+PING_PATIENCE_S = 3.0
+QUEUE_PATIENCE_S = 30.0
+TRIES = 3
+
+Answer = TypeVar("Answer")
+Question = Callable[[Any], Awaitable[Answer]]
+
+LOST = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InternalClientError,
+)
+CLOSED_DOOR = (
+    *LOST,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InterfaceError,
+)
+
+
+class DatabaseUnavailable(Exception):
+    """The database does not answer, or has not let us in. The text is one line."""
+
+
+class ConnectionLost(Exception):
+    """A connection that was lent to us is no good any more."""
+
+
+def create_pool(url: str, largest: int) -> asyncpg.Pool:
+    """A pool of up to `largest` connections, each opened when it is first needed."""
+    return asyncpg.create_pool(
+        url,
+        min_size=0,
+        max_size=largest,
+        timeout=CONNECT_PATIENCE_S,
+        init=_init,
+        reset=_no_reset,  # nothing that we do outlives its transaction
+    )
+
+
+async def ask(pool: asyncpg.Pool, question: Question[Answer], *, repeatable: bool) -> Answer:
+    """Put a question to the database. DatabaseUnavailable if it is not there; its own errors otherwise.
+
+    A connection may have died in the pool without anybody noticing. If nothing can happen twice, the question is put
+    again on another one.
+    """
+    for attempt in range(1, TRIES + 1):
+        try:
+            return await _ask_once(pool, question, QUEUE_PATIENCE_S)
+        except ConnectionLost as error:
+            if attempt == TRIES or not repeatable:
+                raise DatabaseUnavailable(str(error)) from error.__cause__
+    raise AssertionError("unreachable")
+
+
+async def ping(pool: asyncpg.Pool) -> None:
+    """DatabaseUnavailable unless the database answers within a few seconds."""
+
+    async def question(connection: Any) -> None:
+        await connection.execute("SELECT 1", timeout=PING_PATIENCE_S)
+
+    try:
+        await _ask_once(pool, question, PING_PATIENCE_S)
+    except ConnectionLost as error:
+        # Connections that died while idle say nothing about the database: a new one does.
+        if isinstance(error.__cause__, TimeoutError):
+            raise DatabaseUnavailable(str(error)) from error.__cause__
+        await ask(pool, question, repeatable=False)
+
+
+async def close_pool(pool: asyncpg.Pool) -> None:
+    """Close every connection, politely if the server still answers."""
+    try:
+        await asyncio.wait_for(pool.close(), 2)
+    except (TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        pool.terminate()
+
+
+async def _ask_once(pool: asyncpg.Pool, question: Question[Answer], patience: float) -> Answer:
+    try:
+        connection = await pool.acquire(timeout=patience)
+    except CLOSED_DOOR as error:
+        raise DatabaseUnavailable(one_line(error)) from error
+    try:
+        return await question(connection)
+    except LOST as error:
+        connection.terminate()
+        raise ConnectionLost(one_line(error)) from error
+    except asyncpg.InterfaceError as error:
+        if not connection.is_closed():
+            raise
+        raise ConnectionLost(one_line(error)) from error
+    except asyncio.CancelledError:
+        connection.terminate()
+        raise
+    finally:
+        with suppress(*LOST, asyncpg.InterfaceError):
+            await pool.release(connection)
+
+
+def one_line(error: BaseException) -> str:
+    text = " ".join(str(error).split())
+    return text or (
+        f"no answer within {CONNECT_PATIENCE_S:.0f} s" if isinstance(error, TimeoutError) else repr(error)
+    )
+
+
+async def _init(connection: asyncpg.Connection) -> None:
+    await connection.set_type_codec("json", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
+
+
+async def _no_reset(_connection: asyncpg.Connection) -> None:
+    return None

@@ -1,0 +1,1 @@
+-- Nothing to take back: nobody knows which zeros were nulls, and the revision before takes both.

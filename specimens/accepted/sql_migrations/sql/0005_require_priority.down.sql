@@ -1,0 +1,2 @@
+ALTER TABLE tasks ALTER COLUMN priority DROP NOT NULL;
+ALTER TABLE tasks DROP CONSTRAINT priority_range;
