@@ -57,9 +57,11 @@ class Advice:
 
 
 def on_migrations(project: Project, database: Database) -> list[Advice]:
-    """Advice on what `migrate` sends to an empty database; none where it cannot be had."""
+    """Advice on what `migrate` sends after the first revision, when a table may have rows; none where it
+    cannot be had."""
     probe = Probe.of(database)
     try:
+        services.run(project, "migrate-one", {"DATABASE_URL": database.url}, within=30)
         probe.connection.execute(_LISTEN)
         services.run(project, "migrate", {"DATABASE_URL": database.url}, within=30)
         rows = probe.query("SELECT DISTINCT ON (statement) statement, number FROM labkit.statements")
