@@ -42,7 +42,7 @@ def _switches(url: str) -> list[str]:
 
 def _argument(body: bytes) -> str | None:
     """The body as one word of the command; None if it must come through a pipe, which takes every byte."""
-    if len(body) > _MOST_ARGUMENT_BYTES:
+    if len(body) > _MOST_ARGUMENT_BYTES or body.startswith(b"@"):  # with an @, curl takes it for a file
         return None
     try:
         text = body.decode()

@@ -69,26 +69,27 @@ class Walk:
         return next((step.number for step in self.up if step.column(column)), 0)
 
 
-def walk(project: Project, database: Database) -> Walk:
+def walk(project: Project, database: Database, settings: Mapping[str, str] | None = None) -> Walk:
     """Walk an empty database up, down, and up again; stops at the first step whose command went wrong.
 
+    `settings` are variables for the project besides DATABASE_URL.
     ProjectError if a command is missing from the Procfile or cannot be run at all.
     """
     found = Walk()
-    settings = {"DATABASE_URL": database.url}
+    environment = {**(settings or {}), "DATABASE_URL": database.url}
     probe = Probe.of(database)
     try:
         directions: tuple[tuple[Direction, list[Step]], ...] = (("up", found.up), ("down", found.down))
         for direction, steps in directions:
             for number in range(1, _MOST_STEPS):
-                step = _step(project, probe, settings, direction, number)
+                step = _step(project, probe, environment, direction, number)
                 if step is None:
                     break
                 steps.append(step)
                 if step.trouble:
                     return found
         found.bottom = schema.read(probe)
-        services.run(project, "migrate", settings, STEP_S)
+        services.run(project, "migrate", environment, STEP_S)
         found.again = schema.read(probe)
         return found
     finally:
@@ -98,7 +99,7 @@ def walk(project: Project, database: Database) -> Walk:
 def _step(
     project: Project, probe: Probe, settings: Mapping[str, str], direction: Direction, number: int
 ) -> Step | None:
-    """Go one step; None if nothing changed, as at the top and at the bottom."""
+    """Go one step; None at the top and at the bottom, where a command changes nothing and may fail."""
     before, rows_before = _state(probe), _rows(probe)
     trouble = ""
     try:
@@ -110,13 +111,23 @@ def _step(
             raise
         trouble = error.saw
     after, rows_after = _state(probe), _rows(probe)
-    if after == before and rows_after == rows_before and not trouble.startswith("it still runs"):
+    unchanged = after == before and rows_after == rows_before
+    if unchanged and (not trouble or _at_the_end(project, probe, settings, direction)):
         return None
     lost, refused = 0, ""
     if "tasks" in schema.tables(after[0]):
         lost = len(rows_before.items() - rows_after.items())
         refused = _insert(probe, after[0], _MORE_ROWS if rows_before else ROWS)
     return Step(direction, number, after[0], trouble, refused, lost)
+
+
+def _at_the_end(project: Project, probe: Probe, settings: Mapping[str, str], direction: Direction) -> bool:
+    """Whether there is nothing more to do: no table on the way down, nothing that `migrate` would change."""
+    before = _state(probe)
+    if direction == "down":
+        return "tasks" not in schema.tables(before[0])
+    ended = services.run(project, "migrate", settings, STEP_S)
+    return ended.exit_code == 0 and _state(probe) == before
 
 
 def _state(probe: Probe) -> tuple[Schema, dict[str, str]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 from labkit.errors import UsageError
 
 PROCESS_TYPES = ("api", "migrate", "migrate-one", "rollback-one", "worker", "test")
+_MOST_BYTES = 16_384
 _LINE = re.compile(r"^([A-Za-z0-9_-]+)\s*:\s*(.*)$")
 _QUOTED = re.compile(r"""'[^']*'|"(?:\\.|[^"\\])*"|\\.""")
 _SHELL_WORD = re.compile(r"(?:&&|\|\|?|;|&|\d?>>?|<|\d?>&\d)$")
@@ -93,7 +94,9 @@ def load(folder: Path) -> Project:
     folder = folder.resolve()
     procfile = folder / "Procfile"
     try:
-        text = procfile.read_text(encoding="utf-8")
+        with procfile.open("rb") as file:
+            content = file.read(_MOST_BYTES + 1)
+        text = content.decode("utf-8")
     except FileNotFoundError:
         similar = _similar(folder)
         raise ProjectError(
@@ -107,6 +110,8 @@ def load(folder: Path) -> Project:
             "a Procfile in UTF-8",
             f"byte {error.start + 1} of it ({error.object[error.start]:#04x}) is not UTF-8",
         ) from None
+    if len(content) > _MOST_BYTES:
+        raise ProjectError(f"a Procfile of at most {_MOST_BYTES:,} bytes", "a longer one")
     return Project(folder, _parse(text))
 
 

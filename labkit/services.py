@@ -248,7 +248,12 @@ class _PortTaken(ProjectError):
 
 def wait_until_listening_or_gone(service: Service, port: int) -> None:
     """Returns when the service accepts connections on `port`, has ended, or START_S has passed."""
-    wait_until(lambda: service.exit_code is not None or accepts_connections(port), within=START_S)
+
+    def settled() -> bool:
+        # That somebody accepts connections there is not enough: they may have been faster than the service.
+        return service.exit_code is not None or (accepts_connections(port) and _listens(service.pid, port))
+
+    wait_until(settled, within=START_S)
 
 
 def _wait_until_it_listens(project: Project, service: Service, port: int) -> None:
@@ -320,6 +325,10 @@ def _family(pid: int) -> list[psutil.Process]:
         return psutil.Process(pid).children(recursive=True)
     except psutil.Error:
         return []
+
+
+def _listens(pid: int, port: int) -> bool:
+    return any(place.endswith(f":{port}") for place in _listening(pid))
 
 
 def _listening(pid: int) -> list[str]:

@@ -17,6 +17,10 @@ from typing import Any
 import psutil
 import pytest
 
+from labkit import report
+from labkit.checks import Outcome
+from labkit.report import Report, Verdict
+
 ROOT = Path(__file__).parent.parent
 SCRIPTS = Path(sys.executable).parent
 MARK = "LABKIT_TEST_RUN"
@@ -205,6 +209,44 @@ def course(tmp_path: Path, run: Runner) -> Course:
     (root / "labs" / "lab-02.md").write_text("# Second\n")
     (root / "project" / "Procfile").write_text("api: true\n")
     return Course(root, run)
+
+
+@pytest.fixture
+def a_verdict() -> Callable[..., Verdict]:
+    """Makes a verdict: `a_verdict("lab01.read.answers_200", "failed", saw="…")`."""
+
+    def make(name: str = "lab01.read.answers_200", outcome: str = "passed", **fields: Any) -> Verdict:
+        lab, _, check = name.split(".")
+        texts = {
+            "title": "A task that was created can be read",
+            "did": "" if outcome == "passed" else "GET /tasks/7",
+            "expected": "" if outcome == "passed" else "200",
+            "saw": "" if outcome == "passed" else "404",
+            "ask": "Where did it go?",
+            "read": f"labs/{lab}.md#reading",
+            "again": f"pytest checks/{lab} -k {check}",
+        }
+        points = {"score": 0.2 if outcome == "passed" else 0.0, "max_score": 0.2, "duration_s": 0.125}
+        return Verdict(**{"id": name, "outcome": Outcome(outcome), **texts, **points, **fields})
+
+    return make
+
+
+@pytest.fixture
+def a_report() -> Callable[..., Report]:
+    """Makes a report of verdicts on the real course."""
+
+    def make(*verdicts: Verdict) -> Report:
+        return report.compose(
+            verdicts,
+            report.load_course(ROOT),
+            project="project",
+            seed=7,
+            started_at="2026-01-02T03:04:05Z",
+            duration_s=12.345,
+        )
+
+    return make
 
 
 @pytest.fixture

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
-import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -17,6 +18,8 @@ from pathlib import Path
 
 import pytest
 import yaml
+
+from labkit import project
 
 ROOT = Path(__file__).parent.parent
 COURSE = tomllib.loads((ROOT / "labs" / "course.toml").read_text(encoding="utf-8"))
@@ -156,6 +159,35 @@ def test_marks_in_the_starter_name_a_lab_and_a_section() -> None:
     assert wrong == []
 
 
+def ladders(lab: str) -> dict[str, list[str]]:
+    """Check id → its hints, from the lab's file of hints."""
+    tables = tomllib.loads((ROOT / "labs" / "hints" / f"{lab}.toml").read_text(encoding="utf-8"))
+    return {f"{lab}.{file}.{name}": rungs for file, table in tables.items() for name, rungs in table.items()}
+
+
+HINTED = sorted(path.stem for path in (ROOT / "labs" / "hints").glob("*.toml"))
+
+
+def test_there_are_hints_for_every_lab_that_has_a_handout() -> None:
+    written = [lab["id"] for lab in COURSE["labs"] if (ROOT / lab["handout"]).is_file()]
+    assert written == HINTED
+
+
+@pytest.mark.parametrize("lab", HINTED)
+def test_every_check_has_a_ladder_of_hints_and_no_other_has(lab: str) -> None:
+    manifest = json.loads((ROOT / "checks" / "manifest.json").read_text(encoding="utf-8"))
+    assert set(ladders(lab)) == {check for check in manifest if check.startswith(f"{lab}.")}
+
+
+@pytest.mark.parametrize("lab", HINTED)
+def test_hints_are_two_to_four_questions_and_none_is_asked_twice(lab: str) -> None:
+    found = ladders(lab)
+    assert [check for check, rungs in found.items() if not 2 <= len(rungs) <= 4] == []
+    questions = Counter(question for rungs in found.values() for question in rungs)
+    assert [question for question in questions if not question.endswith("?")] == []
+    assert [question for question, times in questions.items() if times > 1] == []
+
+
 def test_the_environment_page_names_every_package() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     packages = {re.split(r"[<>=~! ;]", requirement)[0] for requirement in project["dependencies"]}
@@ -177,22 +209,62 @@ def test_the_workflow_runs_the_students_command_and_may_only_read() -> None:
     assert [action for action in actions if not re.fullmatch(r"actions/[a-z-]+@v\d+", action)] == []
 
 
-def test_the_starter_starts_answers_and_leaves_with_0_on_sigterm(tmp_path: Path) -> None:
-    starter = ROOT / "starter"
-    processes = dict(
-        line.split(": ", 1) for line in (starter / "Procfile").read_text(encoding="utf-8").splitlines()
-    )
-    port = free_port()
-    environment = {
-        **example_variables(starter / ".env.example"),
-        "API_PORT": str(port),
+STARTER = ROOT / "starter"
+
+
+def starter_environment() -> dict[str, str]:
+    """What a process of the starter gets: its own example, this Python first in PATH, and nothing else."""
+    return {
+        **example_variables(STARTER / ".env.example"),
         "PATH": os.pathsep.join([os.path.dirname(sys.executable), os.defpath]),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
+
+
+def test_the_starter_has_one_process_and_keeps_those_of_lab_02_in_comments(tmp_path: Path) -> None:
+    assert list(project.load(STARTER).processes) == ["api"]
+    text = (STARTER / "Procfile").read_text(encoding="utf-8")
+    (tmp_path / "Procfile").write_text(re.sub(r"^# (?!TODO)", "", text, flags=re.MULTILINE), encoding="utf-8")
+    uncommented = project.load(tmp_path)
+    assert list(uncommented.processes) == ["api", "migrate", "migrate-one", "rollback-one"]
+    for name in uncommented.processes:
+        assert uncommented.command(name)
+
+
+def test_a_first_revision_can_be_made_from_the_starter(tmp_path: Path) -> None:
+    folder = tmp_path / "project"
+    shutil.copytree(STARTER, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def alembic(*arguments: str) -> str:
+        ended = subprocess.run(
+            ["alembic", *arguments],
+            cwd=folder,
+            env=starter_environment(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
+
+    assert "CREATE TABLE" not in alembic("upgrade", "head", "--sql")
+    alembic("revision", "-m", "Create tasks", "--rev-id", "0001")
+    (made,) = (folder / "migrations" / "versions").glob("*.py")
+    assert made.name == "0001_create_tasks.py"
+    body = made.read_text(encoding="utf-8")
+    body = body.replace("pass", 'op.execute("CREATE TABLE tasks (title text)")', 1)
+    made.write_text(body, encoding="utf-8")
+    assert "CREATE TABLE tasks (title text);" in alembic("upgrade", "head", "--sql")
+
+
+def test_the_starter_starts_answers_and_leaves_with_0_on_sigterm(tmp_path: Path) -> None:
+    port = free_port()
+    environment = {**starter_environment(), "API_PORT": str(port)}
     log = tmp_path / "log"
     with log.open("wb") as output:
         api = subprocess.Popen(
-            shlex.split(processes["api"]), cwd=starter, env=environment, stdout=output, stderr=output
+            project.load(STARTER).command("api"), cwd=STARTER, env=environment, stdout=output, stderr=output
         )
     try:
         status, body = first_answer(api, port, deadline_s=30)

@@ -92,6 +92,12 @@ def test_a_procfile_under_another_name_or_further_down_is_pointed_at(tmp_path: P
     assert caught.value.saw == "no such file, but procfile.txt, project/Procfile"
 
 
+def test_a_procfile_of_any_size_is_read_in_no_time(a_project: MakeProject) -> None:
+    with pytest.raises(ProjectError) as caught:
+        project.load(a_project("api: python " + "x" * 3_000_000))
+    assert caught.value.expected == "a Procfile of at most 16,384 bytes"
+
+
 def test_a_folder_in_place_of_the_procfile(tmp_path: Path) -> None:
     (tmp_path / "Procfile").mkdir()
     with pytest.raises(ProjectError) as caught:

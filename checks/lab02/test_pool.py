@@ -20,9 +20,10 @@ def test_never_more_than_its_maximum(own_api):
         task = tasks.create(own.api)
         with ThreadPoolExecutor(100) as pool:
             with own.probe.locked_table():
-                did("100 clients at once: GET /tasks/{id}, with DB_POOL_MAX=3")
+                did("100 clients at once: GET /tasks, /tasks/{id} and /health, with DB_POOL_MAX=3")
                 with recording(Journal()):
-                    answers = [pool.submit(own.api.get, f"/tasks/{task['id']}") for _ in range(100)]
+                    paths = ["/tasks?limit=5", f"/tasks/{task['id']}", "/health", "/tasks?page=2"] * 25
+                    answers = [pool.submit(own.api.get, path) for path in paths]
                     own.probe.wait_for_waiting(1)
                     seen = {own.probe.connections()}
                     wait_until(lambda: seen.add(own.probe.connections()), within=0.4)

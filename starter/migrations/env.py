@@ -1,4 +1,4 @@
-"""How Alembic reaches the database. It runs this file for each of its commands; with `--sql` it only prints."""
+"""How Alembic reaches the database: it runs this file for each command. With `--sql` it only prints."""
 
 import logging
 import os

@@ -49,7 +49,7 @@ def task_input(body: bytes) -> dict[str, Any]:
     value = _parse(body)
     broken = {place: "a lone surrogate is not text" for place in _lone_surrogates(value)}
     if broken:
-        raise Violation("The body is not valid.", broken)
+        raise Violation("The body is not valid.", {place: text for place, text in broken.items() if place})
     wrong: dict[str, str] = {}
     for error in _TASK_INPUT.iter_errors(value):
         for place in _places(error):

@@ -23,7 +23,6 @@ LOST = (
     TimeoutError,
     asyncpg.PostgresConnectionError,
     asyncpg.OperatorInterventionError,
-    asyncpg.InternalClientError,
 )
 CLOSED_DOOR = (
     *LOST,
@@ -54,19 +53,27 @@ def create_pool(url: str, largest: int) -> asyncpg.Pool:
     )
 
 
-async def ask(pool: asyncpg.Pool, question: Question[Answer], *, repeatable: bool) -> Answer:
+async def ask(
+    pool: asyncpg.Pool,
+    question: Question[Answer],
+    *,
+    repeatable: bool,
+    patience: float = QUEUE_PATIENCE_S,
+) -> Answer:
     """Put a question to the database. DatabaseUnavailable if it is not there; its own errors otherwise.
 
-    A connection may have died in the pool without anybody noticing. If nothing can happen twice, the question is put
-    again on another one.
+    A connection may have died in the pool without anybody noticing. If nothing can happen twice, the question
+    is put again on another one. `patience` is how long to wait for a free connection.
     """
-    for attempt in range(1, TRIES + 1):
+    attempt = 1
+    while True:
         try:
-            return await _ask_once(pool, question, QUEUE_PATIENCE_S)
+            return await _ask_once(pool, question, patience)
         except ConnectionLost as error:
-            if attempt == TRIES or not repeatable:
+            hangs = isinstance(error.__cause__, TimeoutError)
+            if attempt == TRIES or hangs or not repeatable:
                 raise DatabaseUnavailable(str(error)) from error.__cause__
-    raise AssertionError("unreachable")
+            attempt += 1
 
 
 async def ping(pool: asyncpg.Pool) -> None:
@@ -75,13 +82,7 @@ async def ping(pool: asyncpg.Pool) -> None:
     async def question(connection: Any) -> None:
         await connection.execute("SELECT 1", timeout=PING_PATIENCE_S)
 
-    try:
-        await _ask_once(pool, question, PING_PATIENCE_S)
-    except ConnectionLost as error:
-        # Connections that died while idle say nothing about the database: a new one does.
-        if isinstance(error.__cause__, TimeoutError):
-            raise DatabaseUnavailable(str(error)) from error.__cause__
-        await ask(pool, question, repeatable=False)
+    await ask(pool, question, repeatable=True, patience=PING_PATIENCE_S)
 
 
 async def close_pool(pool: asyncpg.Pool) -> None:
@@ -102,7 +103,7 @@ async def _ask_once(pool: asyncpg.Pool, question: Question[Answer], patience: fl
     except LOST as error:
         connection.terminate()
         raise ConnectionLost(one_line(error)) from error
-    except asyncpg.InterfaceError as error:
+    except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
         if not connection.is_closed():
             raise
         raise ConnectionLost(one_line(error)) from error
@@ -116,9 +117,9 @@ async def _ask_once(pool: asyncpg.Pool, question: Question[Answer], patience: fl
 
 def one_line(error: BaseException) -> str:
     text = " ".join(str(error).split())
-    return text or (
-        f"no answer within {CONNECT_PATIENCE_S:.0f} s" if isinstance(error, TimeoutError) else repr(error)
-    )
+    if not text and isinstance(error, TimeoutError):
+        return f"no answer within {CONNECT_PATIENCE_S:.0f} s"
+    return text or type(error).__name__
 
 
 async def _init(connection: asyncpg.Connection) -> None:

@@ -4,8 +4,8 @@
     python -m flowforge.migrate up --one     the next one
     python -m flowforge.migrate down --one   the newest one back
 
-A file runs in one transaction with its entry in the book. One that begins with `-- transaction: none` cannot: its
-statements, parted by empty lines, run one by one, and must stand being run again.
+A file runs in one transaction with its entry in the book. One that begins with `-- transaction: none` cannot:
+its statements, parted by empty lines, run one by one, and must stand being run again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import asyncpg
 
@@ -35,11 +34,11 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True)
 class Revision:
-    """A pair of files: `name` is what they have in common."""
+    """What NAME.up.sql and NAME.down.sql say."""
 
     name: str
-    up: Path
-    down: Path
+    up: str
+    down: str
 
 
 def revisions() -> list[Revision]:
@@ -50,7 +49,7 @@ def revisions() -> list[Revision]:
         down = up.with_name(f"{name}.down.sql")
         if not down.exists():
             raise MigrationError(f"The revision {name} has no way back: {down.name} is missing.")
-        found.append(Revision(name, up, down))
+        found.append(Revision(name, up.read_text(encoding="utf-8"), down.read_text(encoding="utf-8")))
     return found
 
 
@@ -63,8 +62,9 @@ async def up(connection: asyncpg.Connection, most: int | None) -> None:
     done = await applied(connection)
     missing = [revision for revision in revisions() if revision.name not in done]
     for revision in missing[:most]:
+        print("up:", revision.name, file=sys.stderr)
         entry = "INSERT INTO schema_migrations (name) VALUES ($1)"
-        await apply(connection, revision.up, entry, revision.name)
+        await apply(connection, revision.name, revision.up, entry)
 
 
 async def down(connection: asyncpg.Connection, most: int | None) -> None:
@@ -72,7 +72,9 @@ async def down(connection: asyncpg.Connection, most: int | None) -> None:
     done = await applied(connection)
     present = [revision for revision in reversed(revisions()) if revision.name in done]
     for revision in present[:most]:
-        await apply(connection, revision.down, "DELETE FROM schema_migrations WHERE name = $1", revision.name)
+        print("down:", revision.name, file=sys.stderr)
+        entry = "DELETE FROM schema_migrations WHERE name = $1"
+        await apply(connection, revision.name, revision.down, entry)
 
 
 async def applied(connection: asyncpg.Connection) -> set[str]:
@@ -81,10 +83,8 @@ async def applied(connection: asyncpg.Connection) -> set[str]:
     return {row["name"] for row in await connection.fetch("SELECT name FROM schema_migrations")}
 
 
-async def apply(connection: asyncpg.Connection, file: Path, entry: str, name: str) -> None:
-    """Run a file and make the entry in the book."""
-    script = file.read_text(encoding="utf-8")
-    print(file.name, file=sys.stderr)
+async def apply(connection: asyncpg.Connection, name: str, script: str, entry: str) -> None:
+    """Run a script and make its entry in the book."""
     try:
         if script.startswith(NO_TRANSACTION):
             for statement in script.split("\n\n"):
@@ -95,7 +95,7 @@ async def apply(connection: asyncpg.Connection, file: Path, entry: str, name: st
                 await connection.execute(script)
                 await connection.execute(entry, name)
     except asyncpg.PostgresError as error:
-        raise MigrationError(f"{file.name} failed: {one_line(error)}") from error
+        raise MigrationError(f"The revision {name} failed: {one_line(error)}") from error
 
 
 async def take_turn(connection: asyncpg.Connection) -> None:

@@ -52,7 +52,7 @@ DELETE = "DELETE FROM tasks WHERE id = $1 RETURNING id"
 
 
 async def create(pool: asyncpg.Pool, fields: Task, request_id: str) -> Task:
-    """The id is ours, so an INSERT whose answer was lost can be tried again: the row is there or it is not."""
+    """The id is ours, so an INSERT whose answer was lost can be tried again: the row is there or not."""
     task_id = new_id()
 
     async def insert(connection: Any) -> Task:

@@ -1,1 +1,2 @@
--- Nothing to take back: nobody knows which zeros were nulls, and the revision before takes both.
+-- Nobody knows which zeros were nulls, and the revision that added the column takes both away.
+SELECT 'nothing to take back';

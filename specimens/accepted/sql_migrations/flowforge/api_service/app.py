@@ -32,7 +32,7 @@ def create_app(config: Config, pool: asyncpg.Pool) -> web.Application:
 
 @web.middleware
 async def count_in(request: web.Request, handler: Any) -> web.StreamResponse:
-    """Every request in flight runs as a task of its own, so that a shutdown can wait for it, and cut it short."""
+    """A request in flight is a task of its own, so that a shutdown can wait for it, and cut it short."""
     work = asyncio.ensure_future(handler(request))
     request.app[IN_FLIGHT].add(work)
     work.add_done_callback(request.app[IN_FLIGHT].discard)
