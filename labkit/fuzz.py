@@ -82,8 +82,9 @@ def _judge(found: Report, phase: Phase, status: int, output: str) -> FuzzResult:
         raise LabError(
             f"The fuzzer (schemathesis, {phase}) broke off with exit status {status}:\n{tail}", _RERUN
         )
-    if found.problems and not found.findings:
-        raise LabError(f"The fuzzer (schemathesis, {phase}) failed: {'; '.join(found.problems)}", _RERUN)
+    if status == 1 and not found.findings:
+        reason = "; ".join(found.problems) or "it reports failures and does not say which"
+        raise LabError(f"The fuzzer (schemathesis, {phase}) failed: {reason}", _RERUN)
     if not found.cases:
         raise LabError(f"The fuzzer (schemathesis, {phase}) sent no requests.", _RERUN)
     return FuzzResult(found.cases, found.findings)

@@ -136,6 +136,11 @@ class _Run:
             config.pluginmanager.register(self.terminal, "terminalreporter")
 
     @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionstart(self) -> None:
+        if (xdist := self.config.pluginmanager.getplugin("dsession")) is not None:
+            xdist.terminal = None  # it holds on to pytest's own reporter, and would tell of its processes
+
+    @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         try:
             for item in items:
@@ -338,8 +343,6 @@ class _Terminal(TerminalReporter):  # type: ignore[misc]
     def report_collect(self, final: bool = False) -> None: ...
 
     def write_line(self, line: str | bytes, **markup: bool) -> None: ...
-
-    def rewrite(self, line: str, **markup: bool) -> None: ...
 
 
 def _described(item: pytest.Item) -> Check:

@@ -156,18 +156,10 @@ class Course:
         return self("checks", "--collect-only", "-q", "--write-manifest", *options)
 
     def __call__(self, *arguments: str, env: Mapping[str, str] | None = None) -> Ended:
-        """Run pytest in it."""
-        quick = (
-            "-p",
-            "no:cacheprovider",
-            "-p",
-            "no:faker",
-            "-p",
-            "no:schemathesis",
-            "-p",
-            "no:hypothesispytest",
-        )
-        return self.run("pytest", *quick, *arguments, cwd=self.root, env=env)
+        """Run pytest in it, with no more plugins than it needs: they cost half the time."""
+        plugins = ["-plabkit.pytest_plugin", *(["-pxdist.plugin"] if "-n" in arguments else [])]
+        quick = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **(env or {})}
+        return self.run("pytest", *plugins, "-pno:cacheprovider", *arguments, cwd=self.root, env=quick)
 
     def report(self, *arguments: str) -> tuple[Ended, dict[str, Any]]:
         """Run pytest in it and read the report."""

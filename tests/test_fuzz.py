@@ -238,6 +238,11 @@ def test_a_fuzzer_that_cannot_start(tmp_path):
         run("http://127.0.0.1:9", "coverage", config=config)
 
 
+def test_a_fuzzer_that_is_not_done_in_time():
+    with serving(Service()) as url, pytest.raises(LabError, match="not done after 0 s"):
+        run(url, "coverage", timeout=0.2)
+
+
 # --- reading reports ---
 
 

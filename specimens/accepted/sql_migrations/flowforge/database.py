@@ -13,7 +13,6 @@ import asyncpg
 CONNECT_PATIENCE_S = 3.0
 PING_PATIENCE_S = 3.0
 QUEUE_PATIENCE_S = 30.0
-TRIES = 3
 
 Answer = TypeVar("Answer")
 Question = Callable[[Any], Awaitable[Answer]]
@@ -62,8 +61,8 @@ async def ask(
 ) -> Answer:
     """Put a question to the database. DatabaseUnavailable if it is not there; its own errors otherwise.
 
-    A connection may have died in the pool without anybody noticing. If nothing can happen twice, the question
-    is put again on another one. `patience` is how long to wait for a free connection.
+    Any number of connections may have died in the pool without anybody noticing. If nothing can happen twice,
+    the question is put again on another one. `patience` is how long to wait for a free connection.
     """
     attempt = 1
     while True:
@@ -71,7 +70,7 @@ async def ask(
             return await _ask_once(pool, question, patience)
         except ConnectionLost as error:
             hangs = isinstance(error.__cause__, TimeoutError)
-            if attempt == TRIES or hangs or not repeatable:
+            if attempt > pool.get_max_size() or hangs or not repeatable:
                 raise DatabaseUnavailable(str(error)) from error.__cause__
             attempt += 1
 
@@ -101,18 +100,31 @@ async def _ask_once(pool: asyncpg.Pool, question: Question[Answer], patience: fl
     try:
         return await question(connection)
     except LOST as error:
-        connection.terminate()
+        _discard(connection)
         raise ConnectionLost(one_line(error)) from error
     except (asyncpg.InterfaceError, asyncpg.InternalClientError) as error:
-        if not connection.is_closed():
+        if not _is_gone(connection):
             raise
         raise ConnectionLost(one_line(error)) from error
     except asyncio.CancelledError:
-        connection.terminate()
+        _discard(connection)
         raise
     finally:
         with suppress(*LOST, asyncpg.InterfaceError):
             await pool.release(connection)
+
+
+def _is_gone(connection: Any) -> bool:
+    """A pool takes back by itself what the other side has closed, and then answers no question about it."""
+    try:
+        return bool(connection.is_closed())
+    except asyncpg.InterfaceError:
+        return True
+
+
+def _discard(connection: Any) -> None:
+    if not _is_gone(connection):
+        connection.terminate()
 
 
 def one_line(error: BaseException) -> str:
