@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from labkit import guard
 from labkit.errors import LabError
 from labkit.fuzz_report import Finding, Report, read
 from labkit.postgres.state import make_folder, state_folder
@@ -53,26 +54,31 @@ def run_fuzz(
         command += ["--config-file", str(config.resolve()), "run", str(contract.resolve())]
         command += ["--url", base_url, "--phases", phase, "--seed", str(seed), "--no-color"]
         command += ["--report", "ndjson", "--report-ndjson-path", str(report)]
+        process = subprocess.Popen(
+            command,
+            cwd=folder,  # it writes into its working directory, and imports hooks from there
+            env=_environment(Path(folder)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
+            start_new_session=True,
+        )
+        guard.watch(process.pid)
         try:
-            done = subprocess.run(
-                command,
-                cwd=folder,  # it writes into its working directory, and imports hooks from there
-                env=_environment(Path(folder)),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                timeout=timeout,
-                encoding="utf-8",
-                errors="replace",
-            )
+            output, _ = process.communicate(timeout=timeout)
         except subprocess.TimeoutExpired:
             found = read(report, shown_url)
             if not found.findings:
                 what = f"The fuzz ({phase}) was not done after {timeout:.0f} s and had found nothing."
                 raise LabError(what, "Run it again on a machine that is less busy.") from None
             return FuzzResult(found.cases, found.findings)
-        found = read(report, shown_url)
-        return _judge(found, phase, done.returncode, done.stdout)
+        finally:
+            process.kill()
+            process.wait()
+            guard.forget(process.pid)
+        return _judge(read(report, shown_url), phase, process.returncode, output)
 
 
 def _judge(found: Report, phase: Phase, status: int, output: str) -> FuzzResult:

@@ -12,6 +12,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from functools import cache
 
 
@@ -31,6 +32,7 @@ def _watch() -> None:
 
 
 _watched: set[int] = set()
+_one_at_a_time = threading.Lock()
 
 
 @cache
@@ -67,14 +69,16 @@ def _tell(line: str) -> None:
 
 def watch(process_group: int) -> None:
     """Kill this process group when the present process ends in whatever way."""
-    _watched.add(process_group)
-    _tell(f"+{process_group}\n")
+    with _one_at_a_time:
+        _watched.add(process_group)
+        _tell(f"+{process_group}\n")
 
 
 def forget(process_group: int) -> None:
     """The process group is gone."""
-    _watched.discard(process_group)
-    _tell(f"-{process_group}\n")
+    with _one_at_a_time:
+        _watched.discard(process_group)
+        _tell(f"-{process_group}\n")
 
 
 if __name__ == "__main__":

@@ -185,7 +185,7 @@ def run(url: str, phase: fuzz.Phase, **changes) -> fuzz.FuzzResult:
         "seed": 7,
         "config": CONFIG,
         "contract": contract.DEFAULT_PATH,
-        "timeout": 60,
+        "timeout": 120,
         "shown_url": url,
     }
     return fuzz.run_fuzz(url, phase=phase, **{**settings, **changes})

@@ -203,7 +203,7 @@ def test_the_workflow_runs_the_students_command_and_may_only_read() -> None:
     assert "permissions" not in job
     assert job["timeout-minutes"] > 0
     commands = [step["run"] for step in job["steps"] if "run" in step]
-    assert "lab check --report report.json" in commands
+    assert "lab check $LAB --report report.json" in commands
     actions = [step["uses"] for step in job["steps"] if "uses" in step]
     assert actions
     assert [action for action in actions if not re.fullmatch(r"actions/[a-z-]+@v\d+", action)] == []

@@ -506,9 +506,9 @@ def under_way(
 
     def start(*arguments: str) -> tuple[subprocess.Popen[bytes], Path]:
         process = course.run.start(
-            *("pytest", "checks/lab01", "-p", "no:cacheprovider", *arguments),
+            *("pytest", "checks/lab01", "-plabkit.pytest_plugin", "-pno:cacheprovider", *arguments),
             cwd=course.root,
-            env={"TEST_PROJECT": str(folder)},
+            env={"TEST_PROJECT": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         )
         soon(lambda: (folder / "second").exists() or process.poll() is not None, "the second check running")
         assert process.poll() is None, process.communicate()

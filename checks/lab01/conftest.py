@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from labkit import evidence, fuzz
+from labkit.deadlines import scaled
 from labkit.fuzz import FuzzResult
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -89,5 +90,5 @@ def _fuzz(url: str, phase: str, seed: int) -> FuzzResult:
         seed=seed,
         config=ROOT / "schemathesis.toml",
         contract=ROOT / "openapi.yaml",
-        timeout=50,
+        timeout=scaled(50),
     )
