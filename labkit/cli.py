@@ -163,5 +163,5 @@ def report(
     from labkit import exports
     from labkit import report as reports
 
-    typer.echo(exports.export(reports.read(file), form, reports.load_course(ROOT)), nl=False)
+    sys.stdout.write(exports.export(reports.read(file), form, reports.load_course(ROOT)))
     return 0

@@ -82,7 +82,8 @@ def _examine(root: Path, chosen: Sequence[Specimen], processes: int, out: Consol
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=out, transient=True) as progress, ThreadPoolExecutor(processes) as pool:
+    shown = Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
+    with shown as progress, ThreadPoolExecutor(processes) as pool:
         bar = progress.add_task("", total=len(chosen))
         waiting = {pool.submit(examine, root, specimen): specimen for specimen in chosen}
         try:

@@ -33,9 +33,9 @@ def upgrade() -> None:
         sa.Column("request_id", sa.String(128)),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name="pk_tasks"),
-        sa.CheckConstraint("title <> ''", name="ck_tasks_title"),
-        sa.CheckConstraint("attempts >= 0", name="ck_tasks_attempts"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_tasks")),
+        sa.CheckConstraint("title <> ''", name=op.f("ck_tasks_title")),
+        sa.CheckConstraint("attempts >= 0", name=op.f("ck_tasks_attempts")),
     )
     op.create_index("ix_tasks_created_at", "tasks", ["created_at", "id"])
 

@@ -1,0 +1,301 @@
+"""`lab prove`: specimens get the marks that are known beforehand, and what differs is told with a remedy."""
+
+from __future__ import annotations
+
+import subprocess
+import textwrap
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labkit.errors import LabError, UsageError
+from labkit.proof import prove, specimens
+
+ROOT = Path(__file__).parent.parent
+
+CHECKS = '''
+    @pytest.fixture
+    def words(pytestconfig):
+        return Path(pytestconfig.option.project, "words.txt").read_text().split()
+
+    @check(points=2, read=HANDOUT)
+    def test_greets(words):
+        """It greets.
+
+        How?
+        """
+        expect(words[:1] == ["hello"], "hello", words[:1])
+        if "crash" in words:
+            {}["the grader's own mistake"]
+
+    @check(points=1, read=HANDOUT)
+    def test_says_goodbye(words):
+        """It says goodbye.
+
+        When?
+        """
+        if words[:1] != ["hello"]:
+            raise Blocked("lab01.a.greets", CheckFailed("hello", words[:1]))
+        expect(words[-1:] == ["goodbye"], "goodbye", words[-1:])
+'''
+
+FORGETS_TO_GREET = """\
+Thinks that everybody knows each other.
+
+Killed-by: lab01.a.greets
+
+--- a/words.txt
++++ b/words.txt
+@@ -1,3 +1,2 @@
+-hello
+ world
+ goodbye
+"""
+
+LEAVES_IN_SILENCE = """\
+Thinks that the end needs no word.
+Killed-by: lab01.a.says_goodbye
+diff --git a/words.txt b/words.txt
+--- a/words.txt
++++ b/words.txt
+@@ -1,3 +1,2 @@
+ hello
+ world
+-goodbye
+"""
+
+
+@pytest.fixture
+def repository(course: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository with two checks, a reference, a starter, and a specimen of each kind."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p labkit.pytest_plugin")
+    root: Path = course.root
+    course.checks("a", CHECKS)
+    course.manifest()
+    for folder, words in (("project", "hello\nworld\ngoodbye\n"), ("starter", "todo\n")):
+        (root / folder).mkdir(exist_ok=True)
+        (root / folder / "words.txt").write_text(words)
+    accepted = root / "specimens" / "accepted" / "short"
+    accepted.mkdir(parents=True)
+    (accepted / "words.txt").write_text("hello goodbye")
+    (accepted / "specimen.toml").write_text('labs = ["lab01"]\nstyle = "short"\n')
+    (root / "specimens" / "wrong" / "lab01").mkdir(parents=True)
+    wrong(root, "forgets_to_greet", FORGETS_TO_GREET)
+    wrong(root, "leaves_in_silence", LEAVES_IN_SILENCE)
+    return root
+
+
+def wrong(root: Path, name: str, text: str) -> None:
+    (root / "specimens" / "wrong" / "lab01" / f"{name}.patch").write_text(text)
+
+
+@pytest.fixture
+def proved(repository: Path, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str]]:
+    """The status and the output of `lab prove`."""
+
+    def run(*names: str) -> tuple[int, str]:
+        status = prove.run(repository, names, processes=2)
+        return status, capsys.readouterr().out
+
+    return run
+
+
+Proved = Callable[..., tuple[int, str]]
+
+
+def test_everything_as_it_should_be(proved: Proved) -> None:
+    status, out = proved()
+    assert status == 0, out
+    names = ("reference", "starter", "short", "lab01/forgets_to_greet", "lab01/leaves_in_silence")
+    assert [line.split()[:2] for line in out.splitlines()[:5]] == [["✓", name] for name in names]
+    assert "5 specimens, 0 problems." in out
+
+
+def test_some_by_their_names(proved: Proved) -> None:
+    status, out = proved("lab01/leaves*", "short")
+    assert status == 0
+    assert "2 specimens, 0 problems." in out
+
+
+def test_a_name_that_nobody_has(proved: Proved) -> None:
+    with pytest.raises(UsageError) as caught:
+        proved("nobody")
+    assert caught.value.what == "No specimen is called nobody."
+    assert "lab01/forgets_to_greet" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        (
+            FORGETS_TO_GREET.replace("-hello", "-good morning"),
+            [
+                "specimens/wrong/lab01/wrong.patch no longer applies to project/: ",
+                "error: patch failed: words.txt:1.",
+                "Make the same mistake in a copy of project/ and write the patch anew: git diff --no-index",
+            ],
+        ),
+        (
+            FORGETS_TO_GREET.replace("words.txt", "gone.txt"),
+            ["wrong.patch no longer applies to project/: error: gone.txt: No such file or directory."],
+        ),
+        (
+            FORGETS_TO_GREET.replace("Killed-by: lab01.a.greets\n", ""),
+            [
+                "specimens/wrong/lab01/wrong.patch: a wrong specimen begins with a sentence",
+                "Write what is missing at the top of the file.",
+            ],
+        ),
+        (
+            FORGETS_TO_GREET.replace("Thinks that everybody knows each other.\n", ""),
+            ["wrong.patch: a wrong specimen begins with a sentence that says what the student misunderstood"],
+        ),
+        ("Nothing but words.\nKilled-by: lab01.a.greets\n", ["then the patch."]),
+        (
+            LEAVES_IN_SILENCE.replace("Killed-by:", "Killed-by: lab01.a.greets\nKilled-by:"),
+            [
+                "specimens/wrong/lab01/wrong.patch: lab01.a.greets should have failed. "
+                "Sharpen the check, or take the line out of the header."
+            ],
+        ),
+        (
+            LEAVES_IN_SILENCE.replace("says_goodbye", "greets"),
+            [
+                "wrong.patch: lab01.a.says_goodbye failed as well (saw ['world']). Make the check accept "
+                "what is right, or add to the header: Killed-by: lab01.a.says_goodbye",
+                "wrong.patch: lab01.a.greets should have failed.",
+            ],
+        ),
+        (
+            LEAVES_IN_SILENCE.replace("says_goodbye", "say_goodbye"),
+            [
+                "specimens/wrong/lab01/wrong.patch: there is no check lab01.a.say_goodbye.",
+                "Correct the header: Killed-by: lab01.a.says_goodbye",
+            ],
+        ),
+        (
+            LEAVES_IN_SILENCE.replace("-goodbye", " goodbye\n+crash").replace("3 +1,2", "3 +1,4"),
+            [
+                'lab01.a.greets: the grader itself failed (KeyError: "the grader\'s own mistake").',
+                "Mend the check: no project may cause that.",
+            ],
+        ),
+    ],
+    ids=[
+        *("does not apply", "file is gone", "no kill declared", "no story", "no patch"),
+        *("no kill", "one kill too many", "unknown check", "the grader fails"),
+    ],
+)
+def test_a_specimen_that_is_not_as_declared(
+    proved: Proved, repository: Path, text: str, sentences: list[str]
+) -> None:
+    wrong(repository, "wrong", text)
+    status, out = proved("lab01/wrong")
+    assert status == 1
+    flat = " ".join(out.split())
+    for sentence in sentences:
+        assert sentence in flat, out
+    assert "Traceback" not in out
+
+
+def test_one_broken_file_does_not_keep_the_others_from_being_proved(proved: Proved, repository: Path) -> None:
+    wrong(repository, "broken", "no header, no patch")
+    (repository / "specimens" / "accepted" / "short" / "specimen.toml").write_text("labs = ")
+    status, out = proved("reference")
+    assert status == 1
+    assert "✗ specimens/wrong/lab01/broken.patch: a wrong specimen begins with" in out
+    assert "✗ specimens/accepted/short/specimen.toml cannot be used" in out
+    assert 'Give it two lines: labs = ["lab01"] and style = "…".' in out
+    assert "✓ reference" in out
+    assert "1 specimens, 2 problems." in out
+
+
+def test_a_check_that_nothing_can_make_fail(proved: Proved, repository: Path) -> None:
+    (repository / "specimens" / "wrong" / "lab01" / "leaves_in_silence.patch").unlink()
+    status, out = proved()
+    assert status == 1
+    assert (
+        "✗ lab01.a.says_goodbye: no wrong specimen makes it fail. Add a patch under specimens/wrong/." in out
+    )
+
+
+def test_an_accepted_project_that_fails(proved: Proved, repository: Path) -> None:
+    (repository / "specimens" / "accepted" / "short" / "words.txt").write_text("hello")
+    status, out = proved("short")
+    assert status == 1
+    assert "specimens/accepted/short: lab01.a.says_goodbye failed as well (saw ['hello'])." in out
+
+
+def test_a_starter_that_holds_the_answers(proved: Proved, repository: Path) -> None:
+    (repository / "starter" / "words.txt").write_text("hello goodbye")
+    status, out = proved("starter")
+    assert status == 1
+    assert "starter: nothing failed. Does it hold the answers?" in out
+
+
+def test_a_block_by_a_check_that_did_not_fail(proved: Proved, repository: Path) -> None:
+    file = repository / "checks" / "lab01" / "test_a.py"
+    file.write_text(file.read_text().replace('Blocked("lab01.a.greets"', 'Blocked("lab01.a.smiles"'))
+    status, out = proved("lab01/forgets_to_greet")
+    assert status == 1
+    assert "lab01.a.says_goodbye: blocked by lab01.a.smiles, which did not fail." in out
+
+
+def test_checks_that_are_not_as_the_manifest_says(proved: Proved, repository: Path) -> None:
+    file = repository / "checks" / "lab01" / "test_a.py"
+    file.write_text(file.read_text().replace("def test_says_goodbye", "def test_bids_farewell"))
+    status, out = proved("reference")
+    assert status == 1
+    assert "The checks ended with status 3." in out
+    assert "In checks/manifest.json, but did not run: lab01.a.says_goodbye." in out
+
+
+def test_checks_that_cannot_be_run_at_all(
+    proved: Proved, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p labkit.pytest_plugin --nonsense")
+    status, out = proved("reference")
+    assert status == 1
+    assert "The checks ended with status 4 and no report." in out
+    assert "--nonsense" in out
+
+
+def test_a_lab_that_is_not_there(proved: Proved, repository: Path) -> None:
+    (repository / "specimens" / "accepted" / "short" / "specimen.toml").write_text(
+        'labs = ["lab09"]\nstyle = "x"'
+    )
+    status, out = proved("short")
+    assert status == 1
+    assert "specimens/accepted/short: there are no checks for lab09. Correct the lab's name." in " ".join(
+        out.split()
+    )
+
+
+def test_students_have_nothing_to_prove(tmp_path: Path) -> None:
+    with pytest.raises(LabError) as caught:
+        prove.run(tmp_path, [], processes=1)
+    assert "is missing, so this is not the instructors' repository" in caught.value.what
+
+
+def test_a_patch_is_applied_to_the_copy_alone_even_inside_a_repository(
+    repository: Path, tmp_path: Path
+) -> None:
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    known, broken = specimens.load(repository)
+    assert broken == []
+    (specimen,) = [s for s in known if s.name == "lab01/forgets_to_greet"]
+    assert specimen.story == "Thinks that everybody knows each other."
+    assert specimen.fails == {"lab01.a.greets"}
+    specimen.build(repository / "project", tmp_path / "copy")
+    assert (tmp_path / "copy" / "words.txt").read_text() == "world\ngoodbye\n"
+    assert (repository / "project" / "words.txt").read_text() == "hello\nworld\ngoodbye\n"
+
+
+def test_the_specimens_of_this_repository_can_be_read() -> None:
+    known, broken = specimens.load(ROOT)
+    assert broken == []
+    assert {"reference", "starter", "single_file", "aiohttp_memory"} <= {specimen.name for specimen in known}
+    assert textwrap.shorten(known[0].story, 100)
