@@ -4,6 +4,7 @@
 test: $(STAMP)  ## all tests: lint, types, labkit, the reference, a slice of the proof
 	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet . && $(VENV)/bin/mypy
 	@$(VENV)/bin/pytest -n 2 tests
+	@$(LAB) prove --every 12
 
 prove: $(STAMP)  ## the full proof that the checks are right
 	@$(LAB) prove

@@ -60,9 +60,9 @@ def migrated(server: Server, the_project: Project) -> Iterator[Database]:
         yield database
 
 
-@dataclass(frozen=True)
+@dataclass
 class Stack:
-    """An API on a database of its own."""
+    """An API on a database of its own. `service` is another one after a crash, in the same place."""
 
     service: Service
     database: Database
@@ -92,6 +92,8 @@ def new_stack(
         service = services.start_api(the_project, {"DATABASE_URL": database.url, **settings})
         if surveyed is None:
             surveyed = survey.walk(Client(service.url, the_contract))
+            if service.exit_code is not None:  # which step was too much for it is for the checks to find out
+                service = services.restart_api(the_project, service)
         client = Client(service.url, the_contract, known={identity(v) for v in surveyed})
         stack = Stack(service, database, client, surveyed)
         started.append(stack)
@@ -116,10 +118,14 @@ def shared_stack(request: pytest.FixtureRequest) -> Stack | ProjectError:
 
 
 @pytest.fixture
-def stack(shared_stack: Stack | ProjectError, gate: str | None) -> Stack:
-    """The shared API; blocks the check if it does not start, fails it if it has died since."""
+def stack(shared_stack: Stack | ProjectError, gate: str | None, request: pytest.FixtureRequest) -> Stack:
+    """The shared API; blocks the check if it does not start. If it has died since, it is started again: who
+    crashes in one check has failed that one, not all that follow."""
     if isinstance(shared_stack, ProjectError):
         raise Blocked(gate or "lab01.service.starts", CheckFailed(shared_stack.expected, shared_stack.saw))
+    if shared_stack.service.exit_code is not None:
+        the_project = request.getfixturevalue("the_project")
+        shared_stack.service = services.restart_api(the_project, shared_stack.service)
     return watched(shared_stack, gate)
 
 

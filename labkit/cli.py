@@ -146,12 +146,15 @@ def prove(
         list[str] | None, typer.Argument(metavar="[SPECIMEN]...", help="Only these; all if left out.")
     ] = None,
     processes: Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many side by side.")] = 2,
+    every: Annotated[
+        int, typer.Option(metavar="N", min=1, help="Only every N-th of the wrong specimens.")
+    ] = 1,
 ) -> int:
     """Prove that the checks are right: every wrong specimen fails just where it should, every right one
     passes."""
     from labkit.proof import prove as proving
 
-    return proving.run(ROOT, names or [], processes)
+    return proving.run(ROOT, names or [], processes, every)
 
 
 @app.command()

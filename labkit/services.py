@@ -242,6 +242,18 @@ def start_api(project: Project, settings: Mapping[str, str]) -> Service:
     raise AssertionError("unreachable")
 
 
+def restart_api(project: Project, dead: Service) -> Service:
+    """Start an API that has died once more, in the same place; ProjectError if that fails."""
+    dead.kill()
+    service = start(project, "api", dead.settings)
+    try:
+        _wait_until_it_listens(project, service, int(dead.settings["API_PORT"]))
+    except BaseException:
+        service.kill()
+        raise
+    return service
+
+
 class _PortTaken(ProjectError):
     """Somebody else took the port between our choice and the start."""
 

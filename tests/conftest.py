@@ -35,9 +35,9 @@ class Ended:
     out: str
 
     def says(self, *parts: str) -> bool:
-        """Whether each part is in the output, however that breaks its lines."""
-        flat = " ".join(self.out.split())
-        missing = [part for part in parts if " ".join(part.split()) not in flat]
+        """Whether each part is in the output, however that breaks its lines; and no traceback is."""
+        flat = "".join(self.out.split())
+        missing = [part for part in parts if "".join(part.split()) not in flat]
         assert not missing, f"{missing} not in\n{self.out}"
         assert "Traceback" not in self.out, self.out
         return True

@@ -15,6 +15,7 @@ from flowforge.settings import Settings, SettingsError, read_settings
 
 log = logging.getLogger("flowforge")
 LAST_WORDS_S = 1.0
+STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 
 
 def main() -> int:
@@ -25,10 +26,9 @@ def main() -> int:
         print(wrong, file=sys.stderr)
         return 2
     logs.set_up("api-service", settings.log_level, settings.log_format)
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
-
+    # Held back, here and in every thread to come, until serve() asks for them: a handler that sets an Event
+    # can run just before wait() falls asleep, and then nobody wakes it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     pool = Pool(settings.database_url, settings.db_pool_max)
     try:
         pool.ping()
@@ -40,7 +40,7 @@ def main() -> int:
         address = f"{settings.api_host}:{settings.api_port}"
         print(f"Cannot listen on API_HOST and API_PORT, {address}: {error.strerror}", file=sys.stderr)
         return 1
-    serve(settings, pool, listener, stopping)
+    serve(settings, pool, listener)
     return 0
 
 
@@ -55,13 +55,13 @@ def listen(settings: Settings) -> socket.socket:
     return listener
 
 
-def serve(settings: Settings, pool: Pool, listener: socket.socket, stopping: threading.Event) -> None:
-    """Answer requests until `stopping` is set; then finish those that have begun."""
+def serve(settings: Settings, pool: Pool, listener: socket.socket) -> None:
+    """Answer requests until one of STOP_SIGNALS comes; then finish those that have begun."""
     server = ApiServer(settings.api_host, settings.api_port, create_app(settings, pool), listener)
     accepting = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     accepting.start()
     log.info("listening on %s:%s", settings.api_host, settings.api_port)
-    stopping.wait()
+    signal.sigwait(STOP_SIGNALS)
     log.info("stopping")
     listener.close()
     server.shutdown()
