@@ -87,6 +87,8 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(
             f"There is no project folder at {folder}. Name the folder that holds the Procfile: --project DIR"
         )
+    if option.verbose < 2 and option.tbstyle == "auto":
+        option.tbstyle = "no"  # nobody sees them, and a hundred of them take three seconds to make
     run = _Run(config)
     if option.report and not run.is_worker:
         try:

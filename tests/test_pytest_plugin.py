@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import pty
 import signal
 import subprocess
 from collections.abc import Callable
@@ -228,6 +231,33 @@ def test_a_check_that_hangs_fails(course: Any) -> None:
     assert hangs["did"] == "GET /tasks"
     assert "Traceback" not in ended.out
     assert "Stack of" not in ended.out
+
+
+def test_in_a_terminal_there_is_a_progress_bar_and_colour(course: Any) -> None:
+    course.checks("a", one("b") + one("c", "fail('this', 'that')"))
+    upper, lower = pty.openpty()
+    environment = course.run.environment(TERM="xterm-256color", PYTEST_DISABLE_PLUGIN_AUTOLOAD="1")
+    process = subprocess.Popen(
+        ["pytest", "checks", "-plabkit.pytest_plugin", "-pno:cacheprovider"],
+        cwd=course.root,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=lower,
+        stderr=lower,
+    )
+    os.close(lower)
+    shown = b""
+    with contextlib.suppress(OSError):  # how Linux says that the terminal was closed
+        while chunk := os.read(upper, 65_536):
+            shown += chunk
+    os.close(upper)
+    assert process.wait(30) == 1
+    text = shown.decode()
+    for progress in ("0/2", "2/2"):
+        assert progress in text
+    report = text[text.rindex("✗ lab01.a.c") - 20 :]
+    assert "\x1b[1;31m✗ lab01.a.c" in report
+    assert "2/2" not in report, "the bar is gone when the report comes"
 
 
 # -- what is selected --------------------------------------------------------------------------------------
