@@ -210,7 +210,8 @@ def test_a_port_in_use_is_told_with_who_has_it(
         with pytest.raises(UsageError) as caught:
             stack.up(a_project("api: python main.py", main=SERVES), "no such choice")
     assert caught.value.what.startswith(f"Port {port} is in use")
-    assert f"process {os.getpid()}" in caught.value.what
+    if sys.platform == "linux":  # elsewhere only root may know
+        assert f"process {os.getpid()}" in caught.value.what
     assert caught.value.remedy == "Stop that, or choose another port: API_PORT=8081 lab up"
     assert caught.value.exit_status == 4
 

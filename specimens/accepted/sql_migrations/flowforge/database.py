@@ -12,6 +12,7 @@ import asyncpg
 
 CONNECT_PATIENCE_S = 3.0
 PING_PATIENCE_S = 3.0
+PING_QUEUE_PATIENCE_S = 5.0
 QUEUE_PATIENCE_S = 30.0
 
 Answer = TypeVar("Answer")
@@ -81,7 +82,7 @@ async def ping(pool: asyncpg.Pool) -> None:
     async def question(connection: Any) -> None:
         await connection.execute("SELECT 1", timeout=PING_PATIENCE_S)
 
-    await ask(pool, question, repeatable=True, patience=PING_PATIENCE_S)
+    await ask(pool, question, repeatable=True, patience=PING_QUEUE_PATIENCE_S)
 
 
 async def close_pool(pool: asyncpg.Pool) -> None:

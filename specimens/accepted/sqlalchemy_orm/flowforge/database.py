@@ -9,7 +9,7 @@ from sqlalchemy import exc, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 CONNECT_PATIENCE_S = 3.0
-PING_PATIENCE_S = 4.0
+PING_PATIENCE_S = 7.0  # a free connection included, for which a crowd may be waiting
 POOL_PATIENCE_S = 30.0
 GOODBYE_PATIENCE_S = 2.0
 

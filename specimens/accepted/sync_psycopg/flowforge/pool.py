@@ -15,6 +15,7 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 CONNECT_PATIENCE_S = 3
 PING_PATIENCE_S = 3.0
+PING_QUEUE_PATIENCE_S = 5.0
 QUEUE_PATIENCE_S = 30.0
 
 
@@ -56,7 +57,7 @@ class Pool:
 
     def ping(self) -> None:
         """Unavailable unless the database answers a question within a few seconds."""
-        with self.connection(PING_PATIENCE_S) as connection:
+        with self.connection(PING_QUEUE_PATIENCE_S) as connection:
             if not _answers(connection, PING_PATIENCE_S):
                 connection.close()
                 raise Unavailable(f"no answer within {PING_PATIENCE_S:.0f} s")
