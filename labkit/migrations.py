@@ -59,6 +59,8 @@ class Walk:
     down: list[Step] = field(default_factory=list)
     bottom: Schema = field(default_factory=dict)
     again: Schema = field(default_factory=dict)
+    again_trouble: str = ""
+    """What went wrong with the last `migrate`, in a few lines."""
 
     @property
     def steps(self) -> list[Step]:
@@ -69,65 +71,92 @@ class Walk:
         return next((step.number for step in self.up if step.column(column)), 0)
 
 
-def walk(project: Project, database: Database, settings: Mapping[str, str] | None = None) -> Walk:
+def walk(
+    project: Project, database: Database, spare: Database, settings: Mapping[str, str] | None = None
+) -> Walk:
     """Walk an empty database up, down, and up again; stops at the first step whose command went wrong.
 
-    `settings` are variables for the project besides DATABASE_URL.
-    ProjectError if a command is missing from the Procfile or cannot be run at all.
+    `spare` is another empty one, on which `migrate` shows where the top is, should a step fail. `settings`
+    are variables for the project besides DATABASE_URL.
     """
     found = Walk()
-    environment = {**(settings or {}), "DATABASE_URL": database.url}
+    route = _Route(project, database, spare, settings or {})
     probe = Probe.of(database)
     try:
-        directions: tuple[tuple[Direction, list[Step]], ...] = (("up", found.up), ("down", found.down))
-        for direction, steps in directions:
-            for number in range(1, _MOST_STEPS):
-                step = _step(project, probe, environment, direction, number)
-                if step is None:
-                    break
-                steps.append(step)
-                if step.trouble:
-                    return found
+        for number in range(1, _MOST_STEPS):
+            step = _step(route, probe, "up", number)
+            if step is None:
+                break
+            found.up.append(step)
+            if step.trouble:
+                return found
+        for number in range(1, _MOST_STEPS):
+            step = _step(route, probe, "down", number, steps_up=len(found.up))
+            if step is None:
+                break
+            found.down.append(step)
+            if step.trouble:
+                return found
         found.bottom = schema.read(probe)
-        services.run(project, "migrate", environment, STEP_S)
+        found.again_trouble = _run(route, "migrate", database)
         found.again = schema.read(probe)
         return found
     finally:
         probe.close()
 
 
-def _step(
-    project: Project, probe: Probe, settings: Mapping[str, str], direction: Direction, number: int
-) -> Step | None:
+@dataclass(frozen=True)
+class _Route:
+    project: Project
+    database: Database
+    spare: Database
+    settings: Mapping[str, str]
+
+
+def _run(route: _Route, process_type: str, database: Database) -> str:
+    """What went wrong with a command, in a few lines; empty if it exited with 0."""
+    try:
+        ended = services.run(
+            route.project, process_type, {**route.settings, "DATABASE_URL": database.url}, STEP_S
+        )
+    except ProjectError as error:
+        return f"{error.saw} (expected {error.expected})"
+    if ended.exit_code == 0:
+        return ""
+    return "\n".join([f"status {ended.exit_code}", *(shorten(line, 160) for line in ended.log(5))])
+
+
+def _step(route: _Route, probe: Probe, direction: Direction, number: int, steps_up: int = 0) -> Step | None:
     """Go one step; None at the top and at the bottom, where a command changes nothing and may fail."""
     before, rows_before = _state(probe), _rows(probe)
-    trouble = ""
-    try:
-        ended = services.run(project, _COMMANDS[direction], settings, STEP_S)
-        if ended.exit_code != 0:
-            trouble = "\n".join([f"status {ended.exit_code}", *(shorten(line, 160) for line in ended.log(5))])
-    except ProjectError as error:
-        if not project.has(_COMMANDS[direction]):
-            raise
-        trouble = error.saw
+    trouble = _run(route, _COMMANDS[direction], route.database)
     after, rows_after = _state(probe), _rows(probe)
-    unchanged = after == before and rows_after == rows_before
-    if unchanged and (not trouble or _at_the_end(project, probe, settings, direction)):
-        return None
+    if after == before and rows_after == rows_before:
+        if not trouble:
+            return None
+        if direction == "down" and number > steps_up:
+            return None
+        if direction == "up" and _is_the_top(route, after[0]):
+            return None
     lost, refused = 0, ""
     if "tasks" in schema.tables(after[0]):
         lost = len(rows_before.items() - rows_after.items())
-        refused = _insert(probe, after[0], _MORE_ROWS if rows_before else ROWS)
+        if not trouble:
+            refused = _insert(probe, after[0], _MORE_ROWS if rows_before else ROWS)
+    elif direction == "down" and number < steps_up:
+        lost = len(rows_before)  # the table is to go with the step that made it, and not before
     return Step(direction, number, after[0], trouble, refused, lost)
 
 
-def _at_the_end(project: Project, probe: Probe, settings: Mapping[str, str], direction: Direction) -> bool:
-    """Whether there is nothing more to do: no table on the way down, nothing that `migrate` would change."""
-    before = _state(probe)
-    if direction == "down":
-        return "tasks" not in schema.tables(before[0])
-    ended = services.run(project, "migrate", settings, STEP_S)
-    return ended.exit_code == 0 and _state(probe) == before
+def _is_the_top(route: _Route, reached: Schema) -> bool:
+    """Whether `migrate` makes of an empty database what the steps have reached."""
+    if not reached or _run(route, "migrate", route.spare):
+        return False
+    probe = Probe.of(route.spare)
+    try:
+        return schema.read(probe) == reached
+    finally:
+        probe.close()
 
 
 def _state(probe: Probe) -> tuple[Schema, dict[str, str]]:
@@ -163,10 +192,9 @@ def _insert(probe: Probe, now: Schema, rows: int) -> str:
     ]
     columns = [SQL("title"), *(Identifier(name) for name in nullable)]
     values: list[Any] = [SQL("'row ' || n"), *(SQL("NULL") for _ in nullable)]
-    probe.connection.execute(
-        SQL("INSERT INTO tasks ({}) SELECT {} FROM generate_series(1, %s) n").format(
-            SQL(", ").join(columns), SQL(", ").join(values)
-        ),
-        (rows,),
-    )
+    into = SQL("INSERT INTO tasks ({}) SELECT {} FROM generate_series(1, %s) n")
+    try:
+        probe.connection.execute(into.format(SQL(", ").join(columns), SQL(", ").join(values)), (rows,))
+    except psycopg.IntegrityError:  # nulls are kept out by something else than NOT NULL
+        probe.connection.execute(into.format(SQL("title"), SQL("'row ' || n")), (rows,))
     return ""

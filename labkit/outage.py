@@ -72,6 +72,7 @@ def observe(project: Project, contract: Contract) -> Outage:
 def _observe(found: Outage, server: PrivateServer, api: Client) -> None:
     before = [api.post("/tasks", json={"title": f"before {n}"}).expect(201).task["id"] for n in range(3)]
     path = f"/tasks/{before[0]}"
+    api.get("/health").expect(200)
     did("stop PostgreSQL")
     server.stop()
     found.during = _at_once(
@@ -107,6 +108,7 @@ def hang(project: Project, contract: Contract) -> Hang:
         try:
             api = Client(service.url, contract, patience_s=13)
             api.get("/tasks").expect(200)
+            api.get("/health").expect(200)
             did("freeze PostgreSQL (SIGSTOP)")
             server.freeze()
             time.sleep(0.05)  # let what was under way come to a halt

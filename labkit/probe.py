@@ -17,7 +17,7 @@ from psycopg.sql import SQL, Composed, Identifier
 
 from labkit import evidence
 from labkit.deadlines import wait_until
-from labkit.evidence import expect
+from labkit.evidence import CheckFailed, expect
 from labkit.postgres import Database
 
 _OTHERS = """
@@ -53,8 +53,12 @@ class Probe:
 
     def execute(self, statement: LiteralString | Composed, *parameters: object) -> None:
         """Run a statement in plain SQL, and record it as an action of the check."""
-        evidence.did(f"psql: {evidence.shorten(' '.join(_text(statement).split()), 150)}", kind="psql")
-        self.connection.execute(statement, parameters or None)
+        text = evidence.shorten(" ".join(_text(statement).split()), 150)
+        evidence.did(f"psql: {text}", kind="psql")
+        try:
+            self.connection.execute(statement, parameters or None)
+        except psycopg.Error as error:
+            raise CheckFailed(f"the database to take: {text}", _first_line(error)) from None
 
     def row(self, task_id: str) -> dict[str, Any] | None:
         """The row of a task as the table has it, or None."""
@@ -62,7 +66,16 @@ class Probe:
         return rows[0] if rows else None
 
     def insert(self, **columns: object) -> str:
-        """INSERT a task in plain SQL and return its id."""
+        """INSERT a task in plain SQL and return its id; fails the check if the table refuses it."""
+        try:
+            return self._insert(**columns)
+        except psycopg.Error as error:
+            shown = ", ".join(
+                f"{name} {evidence.shorten(repr(value), 40)}" for name, value in columns.items()
+            )
+            raise CheckFailed(f"the table to take a row with {shown}", _first_line(error)) from None
+
+    def _insert(self, **columns: object) -> str:
         statement = SQL("INSERT INTO tasks ({}) VALUES ({}) RETURNING id::text").format(
             SQL(", ").join(map(Identifier, columns)), SQL(", ").join([SQL("%s")] * len(columns))
         )
@@ -112,7 +125,11 @@ class Probe:
             try:
                 with holder.transaction(force_rollback=True):
                     holder.execute("SET LOCAL lock_timeout = '5s'")
-                    holder.execute(statement, parameters or None)
+                    try:
+                        holder.execute(statement, parameters or None)
+                    except psycopg.errors.LockNotAvailable:
+                        saw = "somebody else holds one: is a transaction left open?"
+                        raise CheckFailed("to get a lock on `tasks` within 5 s", saw) from None
                     yield
             finally:
                 holder.close()
@@ -120,13 +137,11 @@ class Probe:
     def refuses(self, what: str, **columns: object) -> None:
         """Fail the check unless the table itself refuses such a row."""
         try:
-            self.insert(**columns)
-        except psycopg.errors.IntegrityError:
-            return
-        except psycopg.errors.DataError:
+            self._insert(**columns)
+        except (psycopg.errors.IntegrityError, psycopg.errors.DataError):
             return
         except psycopg.Error as error:
-            expect(False, f"the table to refuse {what} by a constraint", str(error).strip())
+            expect(False, f"the table to refuse {what} by a constraint", _first_line(error))
         expect(False, f"the table to refuse {what}", "the INSERT was accepted")
 
     def plan(self, statement: LiteralString) -> list[str]:
@@ -149,6 +164,10 @@ def _connect(database: Database) -> psycopg.Connection[dict[str, Any]]:
         application_name="labkit-probe",
         connect_timeout=10,
     )
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0]
 
 
 def _text(statement: LiteralString | Composed) -> str:

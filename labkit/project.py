@@ -45,7 +45,8 @@ class Project:
     def command(self, process_type: str) -> list[str]:
         """The command of a process type, split as a POSIX command line; ProjectError if it cannot run."""
         if process_type not in self.processes:
-            close = difflib.get_close_matches(process_type, self.processes, n=1, cutoff=0.5)
+            unknown = [name for name in self.processes if name not in PROCESS_TYPES]
+            close = difflib.get_close_matches(process_type, unknown, n=1, cutoff=0.5)
             there = ", ".join(f"{name}" for name in self.processes) or "none at all"
             raise ProjectError(
                 f"a line `{process_type}: <command>` in {self.folder.name}/Procfile",

@@ -2,19 +2,17 @@
 
 from pathlib import Path
 
-import pytest
-
 from labkit import migrations, postgres, project, schema
 from labkit.migrations import Walk
-from labkit.project import ProjectError
 
 MIGRATOR = Path(__file__).parent / "projects" / "migrator"
 
 
 def walk(broken: str = "", folder: Path = MIGRATOR) -> Walk:
     """Walk the small project, broken in the named way."""
-    with postgres.open_server().database("walk") as database:
-        return migrations.walk(project.load(folder), database, {"ENVIRONMENT": broken})
+    server = postgres.open_server()
+    with server.database("walk") as database, server.database("spare") as spare:
+        return migrations.walk(project.load(folder), database, spare, {"ENVIRONMENT": broken})
 
 
 def test_a_whole_walk() -> None:
@@ -53,5 +51,5 @@ def test_a_title_that_is_refused_is_told() -> None:
 
 def test_a_missing_command_is_the_projects_mistake(tmp_path: Path) -> None:
     (tmp_path / "Procfile").write_text("api: true\n", encoding="utf-8")
-    with pytest.raises(ProjectError, match="migrate-one"):
-        walk(folder=tmp_path)
+    (step,) = walk(folder=tmp_path).steps
+    assert "a line `migrate-one: <command>`" in step.trouble

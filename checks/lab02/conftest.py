@@ -76,8 +76,9 @@ def beside(request) -> Iterator[dict[str, Future]]:
 
 
 def _walk(the_project, request) -> migrations.Walk:
-    with postgres.open_server(request.config.option.postgres).database("walk") as database:
-        return migrations.walk(the_project, database)
+    server = postgres.open_server(request.config.option.postgres)
+    with server.database("walk") as database, server.database("spare") as spare:
+        return migrations.walk(the_project, database, spare)
 
 
 def _advice(the_project, request) -> list[Advice]:
@@ -121,15 +122,11 @@ def advised(the_project, beside) -> None:
 
 @pytest.fixture
 def walk(the_project, beside) -> migrations.Walk:
-    """The walk; blocks the check if it could not begin."""
+    """The walk through the migrations; where it broke off is for the checks to say."""
     evidence.did(
         "migrate-one until nothing changes, rollback-one likewise, then migrate; rows at every level"
     )
-    try:
-        found = beside["walk"].result()
-    except ProjectError as error:
-        raise Blocked(WALKS, CheckFailed(error.expected, error.saw)) from None
-    return found
+    return beside["walk"].result()
 
 
 @pytest.fixture(scope="session")

@@ -154,6 +154,7 @@ def test_up_again_is_the_same(walk):
     What could a way down leave behind that only shows on the next way up?
     """
     _reached_the_bottom(walk)
+    expect(not walk.again_trouble, "`migrate` to exit with 0 after all the way down", walk.again_trouble)
     _same(walk.up[-1].schema, walk.again, "the same schema as the first time")
 
 

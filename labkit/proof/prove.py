@@ -21,7 +21,7 @@ from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
 from labkit.proof import specimens
 from labkit.proof.specimens import Specimen
-from labkit.report import Report
+from labkit.report import Report, Verdict
 
 _RUN_S = 600.0
 
@@ -183,7 +183,7 @@ def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[
     problems += [
         f"{v.id}: blocked by {v.blocked_by}, which did not fail. Name the check that reports this cause."
         for v in outcome.verdicts(Outcome.BLOCKED)
-        if v.blocked_by not in failed
+        if _root(v, outcome) not in failed
     ]
     if specimen.fails is None:
         return problems if failed else [*problems, f"{path}: nothing failed. Does it hold the answers?"]
@@ -198,6 +198,16 @@ def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[
         for check in sorted(failed - specimen.fails)
     ]
     return problems
+
+
+def _root(verdict: Verdict, outcome: Report) -> str:
+    """The check that everything behind a blocked one waits for."""
+    blocked_by = {v.id: v.blocked_by for v in outcome.verdicts(Outcome.BLOCKED)}
+    name, seen = verdict.id, set[str]()
+    while name in blocked_by and name not in seen:
+        seen.add(name)
+        name = str(blocked_by[name])
+    return name
 
 
 def _unkilled(root: Path, found: Sequence[Finding], out: Console) -> int:

@@ -1,5 +1,6 @@
 """Connections to PostgreSQL, few and kept."""
 
+import math
 import select
 import threading
 import time
@@ -15,12 +16,16 @@ Connection = psycopg.Connection[dict[str, Any]]
 
 CONNECT_PATIENCE_S = 3
 PING_PATIENCE_S = 3.0
-PING_QUEUE_PATIENCE_S = 5.0
+SIGN_OF_LIFE_S = 1.0
 QUEUE_PATIENCE_S = 30.0
 
 
 class Unavailable(Exception):
     """The database cannot be reached, or has gone in the middle of something. One line says why."""
+
+
+class Busy(Unavailable):
+    """Every connection is lent to somebody else."""
 
 
 class Pool:
@@ -35,12 +40,13 @@ class Pool:
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
         self._lent: set[Connection] = set()
+        self._last_return = -math.inf
 
     @contextmanager
     def connection(self, patience: float = QUEUE_PATIENCE_S) -> Iterator[Connection]:
         """A connection for the length of a `with` block; Unavailable if there is none or it breaks."""
         if not self._free_places.acquire(timeout=patience):
-            raise Unavailable(f"no connection became free within {patience:.0f} s")
+            raise Busy(f"no connection became free within {patience:.0f} s")
         try:
             connection = self._take()
             try:
@@ -56,11 +62,15 @@ class Pool:
             self._free_places.release()
 
     def ping(self) -> None:
-        """Unavailable unless the database answers a question within a few seconds."""
-        with self.connection(PING_QUEUE_PATIENCE_S) as connection:
-            if not _answers(connection, PING_PATIENCE_S):
-                connection.close()
-                raise Unavailable(f"no answer within {PING_PATIENCE_S:.0f} s")
+        """Unavailable unless the database answers within a few seconds, us or those who keep us waiting."""
+        try:
+            with self.connection(PING_PATIENCE_S) as connection:
+                if not _answers(connection, PING_PATIENCE_S):
+                    connection.close()
+                    raise Unavailable(f"no answer within {PING_PATIENCE_S:.0f} s")
+        except Busy:
+            if time.monotonic() - self._last_return > SIGN_OF_LIFE_S:
+                raise
 
     def interrupt(self) -> None:
         """Cancel what runs on lent connections: their threads get an error instead of an answer."""
@@ -103,6 +113,7 @@ class Pool:
             self._lent.discard(connection)
             if connection.info.transaction_status == TransactionStatus.IDLE:
                 self._idle.append(connection)
+                self._last_return = time.monotonic()
                 return
         connection.close()
 

@@ -9,8 +9,9 @@ import structlog
 import uvicorn
 from pydantic import ValidationError
 
-from flowforge import database, logs
+from flowforge import logs
 from flowforge.api.app import create_app
+from flowforge.database import Database, is_lost, reason
 from flowforge.settings import ApiSettings, explain
 
 log = structlog.get_logger("flowforge.api")
@@ -42,10 +43,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 async def serve(settings: ApiSettings, listener: socket.socket) -> int:
     """Serve until SIGTERM or SIGINT; the exit status."""
-    engine = database.create_engine(settings.database_url.get_secret_value(), settings.db_pool_max)
+    database = Database(settings.database_url.get_secret_value(), settings.db_pool_max)
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, engine),
+            create_app(settings, database),
             access_log=False,
             log_config=None,
             lifespan="off",
@@ -62,18 +63,18 @@ async def serve(settings: ApiSettings, listener: socket.socket) -> int:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, stop)
     try:
-        await database.ping(engine)
+        await database.ping()
     except Exception as error:
-        if not database.is_lost(error):
+        if not is_lost(error):
             raise
-        log.critical("The database that DATABASE_URL names cannot be reached", error=database.reason(error))
+        log.critical("The database that DATABASE_URL names cannot be reached", error=reason(error))
         return 1
     else:
         log.info("listening", host=settings.api_host, port=settings.api_port)
         await server.serve(sockets=[listener])
         return 0
     finally:
-        await database.close(engine)
+        await database.close()
 
 
 if __name__ == "__main__":

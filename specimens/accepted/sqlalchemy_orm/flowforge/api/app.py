@@ -5,7 +5,6 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
-from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.exceptions import HTTPException
 from starlette.routing import Route
 
@@ -14,6 +13,7 @@ from flowforge.api import errors
 from flowforge.api.middleware import RequestMiddleware
 from flowforge.api.routes import router
 from flowforge.api.store import TaskStore
+from flowforge.database import Database
 from flowforge.settings import ApiSettings
 
 
@@ -40,7 +40,7 @@ def methods_of(path: str) -> str:
     return ", ".join(sorted({method for route in fitting for method in route.methods or ()}))
 
 
-def create_app(settings: ApiSettings, engine: AsyncEngine) -> FastAPI:
+def create_app(settings: ApiSettings, database: Database) -> FastAPI:
     app = Api(
         title="FlowForge API",
         version=__version__,
@@ -53,8 +53,8 @@ def create_app(settings: ApiSettings, engine: AsyncEngine) -> FastAPI:
         },
     )
     app.state.settings = settings
-    app.state.engine = engine
-    app.state.store = TaskStore(engine)
+    app.state.database = database
+    app.state.store = TaskStore(database.engine)
     app.include_router(router)
     app.add_middleware(RequestMiddleware)
     return app

@@ -3,9 +3,8 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
-from sqlalchemy.ext.asyncio import AsyncEngine
 
-from flowforge import __version__, database
+from flowforge import __version__
 from flowforge.api.errors import ApiError
 from flowforge.api.json_body import JsonRoute
 from flowforge.api.schemas import (
@@ -21,6 +20,7 @@ from flowforge.api.schemas import (
     TaskOutput,
 )
 from flowforge.api.store import TaskStore
+from flowforge.database import Database
 from flowforge.models import TaskStatus
 
 
@@ -42,8 +42,8 @@ router = APIRouter(route_class=JsonRoute, dependencies=[Depends(request_id_heade
 
 @router.get("/health", responses=errors(503))
 async def get_health(request: Request) -> Envelope[Health]:
-    engine: AsyncEngine = request.app.state.engine
-    await database.ping(engine)
+    database: Database = request.app.state.database
+    await database.ping()
     return Envelope[Health](data=Health())
 
 
