@@ -1,5 +1,7 @@
 """The service and openapi.yaml agree: in what the service says of itself, and in what it answers."""
 
+import re
+
 import pytest
 
 from labkit import description
@@ -81,5 +83,5 @@ def _keeps(stack, concerns):
 
 def _place(violation):
     """The path and the status that a violation was seen at."""
-    _, path, status, *_ = violation.where.split(" ")
-    return path, int(status)
+    seen = re.match(r"\S+ (?P<path>.+?) (?P<status>\d{3})\b", violation.where)
+    return seen["path"], int(seen["status"])

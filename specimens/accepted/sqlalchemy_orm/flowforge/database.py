@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 
 CONNECT_PATIENCE_S = 3.0
 PING_PATIENCE_S = 4.0
-SIGN_OF_LIFE_S = 1.0
+SIGN_OF_LIFE_S = 3.0
 POOL_PATIENCE_S = 30.0
 GOODBYE_PATIENCE_S = 2.0
 
@@ -67,6 +67,32 @@ class Database:
             async with asyncio.timeout(GOODBYE_PATIENCE_S):
                 await self.engine.dispose()
 
-    def _forget(task: asyncio.Task[None]) -> None:
+    async def _select_one(self) -> None:
+        async with self.engine.connect() as connection:
+            await connection.execute(text("SELECT 1"))
+
+    def _on_return(self, connection: Any, _record: Any) -> None:
+        if connection is not None:  # what is broken comes back as None
+            self._last_return = time.monotonic()
+
+
+def is_lost(error: BaseException | None) -> bool:
+    """Whether an error, or one that it came from, means that the database cannot be reached just now."""
+    while error is not None:
+        if isinstance(error, _LOST):
+            return True
+        if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+            return True
+        error = getattr(error, "orig", None) or error.__cause__
+    return False
+
+
+def reason(error: BaseException) -> str:
+    """What an error says, in one line."""
+    root = getattr(error, "orig", None) or error
+    return " ".join(str(root).split()) or f"no answer within {CONNECT_PATIENCE_S:.0f} seconds"
+
+
+def _forget(task: asyncio.Task[None]) -> None:
     if not task.cancelled():
         task.exception()

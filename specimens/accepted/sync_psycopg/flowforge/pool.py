@@ -15,8 +15,8 @@ from psycopg.rows import dict_row
 Connection = psycopg.Connection[dict[str, Any]]
 
 CONNECT_PATIENCE_S = 3
-PING_PATIENCE_S = 3.0
-SIGN_OF_LIFE_S = 1.0
+PING_PATIENCE_S = 4.0
+SIGN_OF_LIFE_S = 3.0
 QUEUE_PATIENCE_S = 30.0
 
 
