@@ -1,10 +1,13 @@
 # What only those need who write the course; the students' repository has no such file.
+SLICE := reference starter single_file aiohttp_memory lab01/delete-takes-all lab01/limit-is-ignored \
+	lab01/put-updates-every-row lab02/no_backfill lab02/column_forgotten lab02/rollback_one_missing
+
 .PHONY: test prove lint constraints
 
 test: $(STAMP)  ## all tests: lint, types, labkit, the reference, a slice of the proof
 	@$(VENV)/bin/ruff format --check --quiet . && $(VENV)/bin/ruff check --quiet . && $(VENV)/bin/mypy
 	@$(VENV)/bin/pytest -n 2 tests
-	@$(LAB) prove --every 12
+	@$(LAB) prove $(SLICE)
 
 prove: $(STAMP)  ## the full proof that the checks are right
 	@$(LAB) prove
