@@ -43,8 +43,9 @@ class Probe:
         self.connection.close()
 
     def query(self, statement: LiteralString | Composed, *parameters: object) -> list[dict[str, Any]]:
-        """The rows of a query, each a dict by column name."""
-        return self.connection.execute(statement, parameters or None).fetchall()
+        """The rows of a query, each a dict by column name; fails the check if a table or column is missing."""
+        with _expecting_what_it_names():
+            return self.connection.execute(statement, parameters or None).fetchall()
 
     def value(self, statement: LiteralString | Composed, *parameters: object) -> Any:
         """The first column of the only row of a query."""
@@ -126,7 +127,8 @@ class Probe:
                 with holder.transaction(force_rollback=True):
                     holder.execute("SET LOCAL lock_timeout = '5s'")
                     try:
-                        holder.execute(statement, parameters or None)
+                        with _expecting_what_it_names():
+                            holder.execute(statement, parameters or None)
                     except psycopg.errors.LockNotAvailable:
                         saw = "somebody else holds one: is a transaction left open?"
                         raise CheckFailed("to get a lock on `tasks` within 5 s", saw) from None
@@ -164,6 +166,14 @@ def _connect(database: Database) -> psycopg.Connection[dict[str, Any]]:
         application_name="labkit-probe",
         connect_timeout=10,
     )
+
+
+@contextmanager
+def _expecting_what_it_names() -> Iterator[None]:
+    try:
+        yield
+    except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
+        raise CheckFailed("a table `tasks` with the contract's columns", _first_line(error)) from None
 
 
 def _first_line(error: Exception) -> str:

@@ -42,6 +42,7 @@ class Database:
             pool_pre_ping=True,
             hide_parameters=True,
         )
+        self._question: asyncio.Task[None] | None = None
         self._last_return = -math.inf
         event.listen(self.engine.sync_engine, "checkin", self._on_return)
 
@@ -49,16 +50,19 @@ class Database:
         """Ask the database for an answer; TimeoutError if none comes, or whatever else went wrong.
 
         The question is a task of its own: on a connection that hangs even giving up takes time, and whoever
-        asked shall not wait for that. No free connection is no bad sign as long as others get their answers.
+        asked shall not wait for that. All who ask at the same time share it. While no connection is free for
+        it, the answers that others get will do.
         """
-        question = asyncio.create_task(self._select_one())
-        done, _ = await asyncio.wait({question}, timeout=PING_PATIENCE_S)
-        if done:
+        if self._question is None or self._question.done():
+            self._question = asyncio.create_task(self._select_one())
+            self._question.add_done_callback(_forget)
+        question = self._question
+        await asyncio.wait({question}, timeout=PING_PATIENCE_S)
+        if question.done() and not question.cancelled():
             await question
-            return
-        question.add_done_callback(_forget)
-        question.cancel()
-        if time.monotonic() - self._last_return > SIGN_OF_LIFE_S:
+        elif time.monotonic() - self._last_return > SIGN_OF_LIFE_S:
+            question.cancel()
+            self._question = None
             raise TimeoutError(f"no answer within {PING_PATIENCE_S:.0f} seconds")
 
     async def close(self) -> None:
