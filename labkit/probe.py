@@ -43,7 +43,7 @@ class Probe:
         self.connection.close()
 
     def query(self, statement: LiteralString | Composed, *parameters: object) -> list[dict[str, Any]]:
-        """The rows of a query, each a dict by column name; fails the check if a table or column is missing."""
+        """The rows of a query, each a dict by column name; fails the check if a table is missing."""
         with _expecting_what_it_names():
             return self.connection.execute(statement, parameters or None).fetchall()
 
