@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,6 +134,28 @@ def stack(shared_stack: Stack | ProjectError, gate: str | None, request: pytest.
 def api(stack: Stack) -> Client:
     """A client of the shared API."""
     return stack.client
+
+
+@pytest.fixture
+def own_stack(
+    stack: Stack, gate: str | None, request: pytest.FixtureRequest
+) -> Callable[..., AbstractContextManager[Stack]]:
+    """Starts an API of the check's own with the given settings, and ends it after the block.
+
+    It works on the shared API's database, on `database`, or on an empty one with `fresh=True`.
+    """
+
+    @contextmanager
+    def own(database: Database | None = None, fresh: bool = False, **settings: str) -> Iterator[Stack]:
+        chosen = None if fresh else (database or stack.database)
+        new_stack = request.getfixturevalue("new_stack")
+        started = watched(new_stack(database=chosen, surveyed=stack.surveyed, **settings), gate)
+        try:
+            yield started
+        finally:
+            started.service.kill()
+
+    return own
 
 
 def watched(stack: Stack, gate: str | None) -> Stack:

@@ -4,38 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
-from labkit import evidence, fuzz
+from labkit import fuzz
 from labkit.deadlines import scaled
 from labkit.fuzz import FuzzResult
 from labkit.project import ProjectError
 
 ROOT = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture
-def own_stack(stack, request) -> Callable[..., AbstractContextManager]:
-    """Starts an API of the check's own with the given settings, and ends it after the block.
-
-    It works on the shared API's database, or on an empty one with `fresh=True`.
-    """
-
-    @contextmanager
-    def own(fresh: bool = False, **settings: str) -> Iterator:
-        database = None if fresh else stack.database
-        new_stack = request.getfixturevalue("new_stack")
-        started = new_stack(database=database, surveyed=stack.surveyed, **settings)
-        evidence.journal().logs.append(started.service.tail())
-        try:
-            yield started
-        finally:
-            started.service.kill()
-
-    return own
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 
 import pytest
@@ -43,21 +43,13 @@ class Own:
 
 
 @pytest.fixture
-def own_api(stack, gate, request) -> Callable[..., AbstractContextManager[Own]]:
-    """Starts an API of the check's own: on the shared API's database, on `database`, or `fresh=True`."""
+def own_api(own_stack) -> Callable[..., AbstractContextManager[Own]]:
+    """Like `own_stack`, with a probe in the API's database."""
 
     @contextmanager
-    def own(database: Database | None = None, fresh: bool = False, **settings: str) -> Iterator[Own]:
-        chosen = None if fresh else (database or stack.database)
-        started = request.getfixturevalue("new_stack")(database=chosen, surveyed=stack.surveyed, **settings)
-        started.client.gate = gate
-        evidence.journal().logs.append(started.service.tail())
-        probe = Probe.of(started.database)
-        try:
+    def own(database: Database | None = None, **options) -> Iterator[Own]:
+        with own_stack(database, **options) as started, closing(Probe.of(started.database)) as probe:
             yield Own(started.service, started.client, probe, started.database)
-        finally:
-            started.service.kill()
-            probe.close()
 
     return own
 
