@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import psycopg
-from psycopg.sql import SQL, Identifier
+from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from labkit import schema, services
+from labkit.deadlines import scaled
 from labkit.evidence import shorten
 from labkit.postgres import Database
-from labkit.probe import Probe
+from labkit.probe import Locked, Probe
 from labkit.project import Project, ProjectError
 from labkit.schema import Schema
 
@@ -22,7 +23,14 @@ STEP_S = 20.0
 """How long a step may take (scaled to the machine)."""
 _MORE_ROWS = 20
 _MOST_STEPS = 25
+_LOCK_S = 3
+"""How long we wait, after a command has ended, for a lock that it should have given back."""
 
+_KEPT = ("title", "description", "status", "type", "priority", "payload", "created_at")
+"""The columns whose values no migration may change."""
+
+Rows = dict[str, dict[str, str | None]]
+"""Id → column → value."""
 Direction = Literal["up", "down"]
 _COMMANDS: dict[Direction, str] = {"up": "migrate-one", "down": "rollback-one"}
 
@@ -33,22 +41,24 @@ class Step:
 
     `trouble` says what went wrong with the command, in a few lines, or is empty. `refused` is PostgreSQL's
     word if it did not take `INSERT INTO tasks (title) VALUES ('…')` afterwards. `lost` counts the rows that
-    are gone or have another id, title, description, status or type.
+    are gone or have other values; a null may become anything. `changed` are the tables besides `tasks` whose
+    content is another than before.
     """
 
     direction: Direction
     number: int
     schema: Schema
     trouble: str
-    refused: str
-    lost: int
+    refused: str = ""
+    lost: int = 0
+    changed: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         return f"step {self.number} {self.direction} (`{_COMMANDS[self.direction]}`)"
 
     def column(self, name: str) -> str:
         """The type of a column of `tasks`, with NOT NULL and DEFAULT; empty if there is no such column."""
-        return self.schema.get(f"column tasks.{name}", "")
+        return schema.columns(self.schema, "tasks").get(name, "")
 
 
 @dataclass
@@ -66,6 +76,11 @@ class Walk:
     def steps(self) -> list[Step]:
         return [*self.up, *self.down]
 
+    @property
+    def records(self) -> set[str]:
+        """The tables besides `tasks` that every step has changed: where the tool keeps the revision."""
+        return set(frozenset.intersection(*(step.changed for step in self.steps))) if self.steps else set()
+
     def first_with(self, column: str) -> int:
         """The number of the first step up after which `tasks` has that column; 0 if there is none."""
         return next((step.number for step in self.up if step.column(column)), 0)
@@ -82,6 +97,7 @@ def walk(
     found = Walk()
     route = _Route(project, database, spare, settings or {})
     probe = Probe.of(database)
+    probe.connection.execute(SQL("SET lock_timeout = {}").format(f"{scaled(_LOCK_S):.0f}s"))
     try:
         for number in range(1, _MOST_STEPS):
             step = _step(route, probe, "up", number)
@@ -126,26 +142,55 @@ def _run(route: _Route, process_type: str, database: Database) -> str:
     return "\n".join([f"status {ended.exit_code}", *(shorten(line, 160) for line in ended.log(5))])
 
 
+def made_by_the_tool(
+    project: Project, empty: Database, settings: Mapping[str, str] | None = None
+) -> set[str]:
+    """The tables that `rollback-one` makes in an empty database: no revision has, so they are the tool's."""
+    _run(_Route(project, empty, empty, settings or {}), _COMMANDS["down"], empty)
+    probe = Probe.of(empty)
+    try:
+        return schema.tables(schema.read(probe))
+    finally:
+        probe.close()
+
+
+@dataclass(frozen=True)
+class _State:
+    """A database between two commands; `contents` has a fingerprint of every table but `tasks`."""
+
+    schema: Schema
+    contents: Mapping[str, str]
+    rows: Rows
+
+
 def _step(route: _Route, probe: Probe, direction: Direction, number: int, steps_up: int = 0) -> Step | None:
     """Go one step; None at the top and at the bottom, where a command changes nothing and may fail."""
-    before, rows_before = _state(probe), _rows(probe)
+    before = _state(probe)
     trouble = _run(route, _COMMANDS[direction], route.database)
-    after, rows_after = _state(probe), _rows(probe)
-    if after == before and rows_after == rows_before:
+    try:
+        after = _state(probe)
+    except Locked:
+        left = "it has ended, but a lock on a table is still held: a session of its own is still open"
+        return Step(direction, number, before.schema, "\n".join(filter(None, [trouble, left])))
+    if direction == "down" and number > steps_up and after.schema == before.schema:
+        return None
+    if after == before:
         if not trouble:
             return None
-        if direction == "down" and number > steps_up:
-            return None
-        if direction == "up" and _is_the_top(route, after[0]):
+        if direction == "up" and _is_the_top(route, after.schema):
             return None
     lost, refused = 0, ""
-    if "tasks" in schema.tables(after[0]):
-        lost = len(rows_before.items() - rows_after.items())
+    if "tasks" in schema.tables(after.schema):
+        lost = _lost(before.rows, after.rows)
         if not trouble:
-            refused = _insert(probe, after[0], _MORE_ROWS if rows_before else ROWS)
+            new = schema.columns(after.schema, "tasks").keys() - schema.columns(before.schema, "tasks").keys()
+            rows = _MORE_ROWS if before.rows else ROWS
+            refused = _insert(probe, after.schema, rows, None if direction == "down" else new)
     elif direction == "down" and number < steps_up:
-        lost = len(rows_before)  # the table is to go with the step that made it, and not before
-    return Step(direction, number, after[0], trouble, refused, lost)
+        lost = len(before.rows)  # the table is to go with the step that made it, and not before
+    names = before.contents.keys() | after.contents.keys()
+    changed = frozenset(name for name in names if before.contents.get(name) != after.contents.get(name))
+    return Step(direction, number, after.schema, trouble, refused, lost, changed)
 
 
 def _is_the_top(route: _Route, reached: Schema) -> bool:
@@ -159,42 +204,76 @@ def _is_the_top(route: _Route, reached: Schema) -> bool:
         probe.close()
 
 
-def _state(probe: Probe) -> tuple[Schema, dict[str, str]]:
-    """The schema, and the content of every table but `tasks` (of which one is the bookkeeping)."""
+def _state(probe: Probe) -> _State:
     now = schema.read(probe)
-    query = SQL("SELECT coalesce(json_agg(t)::text, '') FROM {} t")
-    others = schema.tables(now) - {"tasks"}
-    contents = {table: str(probe.value(query.format(Identifier(table)))) for table in others}
-    return now, contents
+    query = SQL("SELECT md5(coalesce(json_agg(t)::text, '')) FROM {} t")
+    contents = {
+        table: str(probe.value(query.format(place)))
+        for table, place in schema.places(probe).items()
+        if table != "tasks"
+    }
+    return _State(now, contents, _rows(probe, schema.columns(now, "tasks")))
 
 
-def _rows(probe: Probe) -> dict[str, str]:
-    """Id → what no migration may change about a row; empty where there is no table."""
-    if not probe.value("SELECT to_regclass('tasks') IS NOT NULL"):
+def _rows(probe: Probe, columns: Schema) -> Rows:
+    """What no migration may change about the rows; empty where there is no table."""
+    if not columns:
         return {}
-    rows = probe.query(
-        "SELECT id::text AS id,"
-        " md5(concat_ws('|', title, description, status::text, type, created_at)) AS rest FROM tasks"
+    shown = [SQL("id::text AS id"), *(_as_text(name, columns[name]) for name in _KEPT if name in columns)]
+    rows = probe.query(SQL("SELECT {} FROM tasks").format(SQL(", ").join(shown)))
+    return {row.pop("id"): row for row in rows}
+
+
+def _as_text(name: str, definition: str) -> Composable:
+    """A column as text; a time looks the same with and without a time zone of its own."""
+    text = "{0}::timestamptz::text AS {0}" if definition.startswith("timestamp") else "{0}::text AS {0}"
+    return SQL(text).format(Identifier(name))
+
+
+def _lost(before: Rows, after: Rows) -> int:
+    return sum(
+        task_id not in after
+        or any(
+            value is not None and after[task_id].get(name, value) != value for name, value in values.items()
+        )
+        for task_id, values in before.items()
     )
-    return {row["id"]: row["rest"] for row in rows}
 
 
-def _insert(probe: Probe, now: Schema, rows: int) -> str:
-    """Insert a task by its title alone, and `rows` more with a null wherever one is allowed."""
+def _insert(probe: Probe, now: Schema, rows: int, new: Collection[str] | None) -> str:
+    """Insert a task by its title alone, one with a priority of its own, and `rows` more with a null wherever
+    one is allowed; PostgreSQL's word if it refuses a title alone.
+
+    On the way up, a column that was there before (is not in `new`) and has a default gets no nulls: whoever
+    has filled it and given it a default may rely on that.
+    """
+    columns = schema.columns(now, "tasks")
+    nullable = [
+        name
+        for name, definition in columns.items()
+        if " NOT NULL" not in definition
+        and " GENERATED" not in definition
+        and name != "title"
+        and (new is None or name in new or " DEFAULT " not in definition)
+    ]
     try:
         probe.connection.execute("INSERT INTO tasks (title) VALUES ('a title and nothing else')")
+        if "priority" in columns:
+            probe.connection.execute("INSERT INTO tasks (title, priority) VALUES ('with a priority', 7)")
+        try:
+            probe.connection.execute(_copies(nullable), (rows,))
+        except (psycopg.IntegrityError, psycopg.errors.RaiseException):
+            # nulls are kept out by something else than NOT NULL
+            probe.connection.execute(_copies([]), (rows,))
     except psycopg.Error as error:
         return str(error).strip().splitlines()[0]
-    nullable = [
-        name.removeprefix("column tasks.")
-        for name, definition in now.items()
-        if name.startswith("column tasks.") and " NOT NULL" not in definition
-    ]
-    columns = [SQL("title"), *(Identifier(name) for name in nullable)]
-    values: list[Any] = [SQL("'row ' || n"), *(SQL("NULL") for _ in nullable)]
-    into = SQL("INSERT INTO tasks ({}) SELECT {} FROM generate_series(1, %s) n")
-    try:
-        probe.connection.execute(into.format(SQL(", ").join(columns), SQL(", ").join(values)), (rows,))
-    except psycopg.IntegrityError:  # nulls are kept out by something else than NOT NULL
-        probe.connection.execute(into.format(SQL("title"), SQL("'row ' || n")), (rows,))
     return ""
+
+
+def _copies(nullable: Sequence[str]) -> Composed:
+    """An INSERT of a number of rows with nulls in these columns."""
+    columns = [Identifier("title"), *map(Identifier, nullable)]
+    values = [SQL("'row ' || n"), *(SQL("NULL") for _ in nullable)]
+    return SQL("INSERT INTO tasks ({}) SELECT {} FROM generate_series(1, %s) n").format(
+        SQL(", ").join(columns), SQL(", ").join(values)
+    )

@@ -10,12 +10,11 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextvars import copy_context
 from dataclasses import dataclass, field
-from typing import Any
 
 from labkit import evidence, services
 from labkit.contract import Contract
-from labkit.deadlines import wait_until
-from labkit.evidence import CheckFailed, Journal, did
+from labkit.deadlines import scaled, wait_until
+from labkit.evidence import Action, CheckFailed, Journal, did
 from labkit.http import Client, Response
 from labkit.postgres import Database, PrivateServer, private_server
 from labkit.probe import Probe
@@ -24,19 +23,39 @@ from labkit.project import Project
 Answer = Response | CheckFailed
 """What came back, or why nothing did."""
 
+
+@dataclass(frozen=True)
+class Exchange:
+    """A request's answer, and what had been done until it came."""
+
+    answer: Answer
+    story: tuple[Action, ...] = ()
+
+    def tell(self) -> Answer:
+        """The answer; its story becomes that of the running check."""
+        evidence.journal().actions[:] = self.story
+        return self.answer
+
+
 BACK_S = 5.0
 """How soon after the database's return the API must serve again (scaled to the machine)."""
+
+
+def stated(seconds: float) -> str:
+    """A deadline in words: the contract's seconds, and in brackets ours if this machine is a slow one."""
+    ours = scaled(seconds)
+    return f"within {seconds:g} s" + (f" ({ours:.0f} s on this machine)" if ours >= seconds + 1 else "")
 
 
 @dataclass
 class Outage:
     """One outage, observed. Ids are those of tasks that were answered with 201."""
 
-    during: dict[str, Answer] = field(default_factory=dict)
+    during: dict[str, Exchange] = field(default_factory=dict)
     """"GET /tasks" and so on → the answer while PostgreSQL was stopped."""
-    back: bool = False
-    """Whether /health said 200 in time after its return."""
-    after: dict[str, Answer] = field(default_factory=dict)
+    back: Exchange | None = None
+    """/health after its return: the first 200, or what it said when the time was up."""
+    after: dict[str, Exchange] = field(default_factory=dict)
     promised: list[str] = field(default_factory=list)
     rows: list[str] = field(default_factory=list)
     ended: int | None = None
@@ -48,7 +67,7 @@ class Outage:
 class Hang:
     """The answer of /health while PostgreSQL took connections, but answered nothing."""
 
-    health: Answer
+    health: Exchange
     journal: Journal
 
 
@@ -58,6 +77,7 @@ def observe(project: Project, contract: Contract) -> Outage:
     with evidence.aside(found.journal), private_server() as server:
         database = _migrated(project, server)
         service = services.start_api(project, {"DATABASE_URL": database.url})
+        found.journal.logs.append(service.tail())
         try:
             _observe(found, server, Client(service.url, contract))
             found.ended = service.exit_code
@@ -87,16 +107,21 @@ def _observe(found: Outage, server: PrivateServer, api: Client) -> None:
     )
     did("start PostgreSQL again")
     server.start()
-    found.back = bool(wait_until(lambda: _status(api) == 200, within=BACK_S, every=0.1))
+    wait_until(lambda: _is_up(found, api), within=BACK_S, every=0.1)
     found.after = {
-        "GET /tasks/{id}": _answer(lambda: api.get(path)),
-        "POST /tasks": _answer(lambda: api.post("/tasks", json={"title": "after"})),
+        "GET /tasks/{id}": _exchange(lambda: api.get(path)),
+        "POST /tasks": _exchange(lambda: api.post("/tasks", json={"title": "after"})),
     }
-    created = [found.during["POST /tasks"], found.after["POST /tasks"]]
+    created = [found.during["POST /tasks"].answer, found.after["POST /tasks"].answer]
     found.promised = [
         *before,
         *(a.task["id"] for a in created if isinstance(a, Response) and a.status == 201),
     ]
+
+
+def _is_up(found: Outage, api: Client) -> bool:
+    found.back = _exchange(lambda: api.get("/health"))
+    return isinstance(found.back.answer, Response) and found.back.answer.status == 200
 
 
 def hang(project: Project, contract: Contract) -> Hang:
@@ -105,6 +130,7 @@ def hang(project: Project, contract: Contract) -> Hang:
     with evidence.aside(Journal()) as journal, private_server() as server:
         database = _migrated(project, server)
         service = services.start_api(project, {"DATABASE_URL": database.url})
+        journal.logs.append(service.tail())
         try:
             api = Client(service.url, contract, patience_s=13)
             api.get("/tasks").expect(200)
@@ -112,7 +138,7 @@ def hang(project: Project, contract: Contract) -> Hang:
             did("freeze PostgreSQL (SIGSTOP)")
             server.freeze()
             time.sleep(0.05)  # let what was under way come to a halt
-            return Hang(_answer(lambda: api.get("/health")), journal)
+            return Hang(_exchange(lambda: api.get("/health")), journal)
         finally:
             server.thaw()
             service.kill()
@@ -125,21 +151,23 @@ def _migrated(project: Project, server: PrivateServer) -> Database:
     return database
 
 
-def _at_once(requests: Mapping[str, Callable[[], Response]]) -> dict[str, Answer]:
+def _at_once(requests: Mapping[str, Callable[[], Response]]) -> dict[str, Exchange]:
     with ThreadPoolExecutor(len(requests)) as pool:
-        futures: dict[str, Future[Answer]] = {
-            name: pool.submit(copy_context().run, _answer, request) for name, request in requests.items()
+        futures: dict[str, Future[Exchange]] = {
+            name: pool.submit(copy_context().run, _exchange, request) for name, request in requests.items()
         }
         return {name: future.result() for name, future in futures.items()}
 
 
-def _answer(request: Callable[[], Response]) -> Answer:
-    try:
-        return request()
-    except CheckFailed as failure:
-        return failure
-
-
-def _status(api: Client) -> int | None:
-    answer: Any = _answer(lambda: api.get("/health"))
-    return answer.status if isinstance(answer, Response) else None
+def _exchange(request: Callable[[], Response]) -> Exchange:
+    """Make a request; its story is what the journal holds, and the request itself."""
+    journal = evidence.journal()
+    before = tuple(journal.actions)
+    answer: Answer
+    with evidence.aside(Journal()) as own:
+        try:
+            answer = request()
+        except CheckFailed as failure:
+            answer = failure
+    journal.actions.extend(own.actions)
+    return Exchange(answer, (*before, *own.actions))

@@ -16,15 +16,35 @@ from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from labkit import evidence
-from labkit.deadlines import wait_until
+from labkit.deadlines import scaled, wait_until
+from labkit.errors import LabError
 from labkit.evidence import CheckFailed, expect
 from labkit.postgres import Database
+
+_LOCK_S = 5
+"""How long a statement of ours waits for a lock before the check fails (scaled to the machine)."""
+_HOLD = 7_305_808_870
+"""The advisory lock that `commits_held` holds."""
+_NOT_ABOUT_THE_ROW = {
+    "08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX",
+}  # fmt: skip
+"""Classes of SQLSTATE that speak of the connection, of permissions, of missing tables, of the server."""
 
 _OTHERS = """
     FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <>
     'labkit-probe'
 """
+
+
+class Locked(CheckFailed):
+    """Somebody holds a lock that a statement of ours waited for in vain."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"to get a lock on `tasks` within {scaled(_LOCK_S):.0f} s",
+            "somebody else holds one: is a transaction left open?",
+        )
 
 
 @dataclass(frozen=True)
@@ -43,7 +63,7 @@ class Probe:
         self.connection.close()
 
     def query(self, statement: LiteralString | Composed, *parameters: object) -> list[dict[str, Any]]:
-        """The rows of a query, each a dict by column name; fails the check if a table is missing."""
+        """The rows of a query, dicts by column name; fails the check if a table is missing or locked."""
         with _expecting_what_it_names():
             return self.connection.execute(statement, parameters or None).fetchall()
 
@@ -68,20 +88,24 @@ class Probe:
 
     def insert(self, **columns: object) -> str:
         """INSERT a task in plain SQL and return its id; fails the check if the table refuses it."""
+        shown = ", ".join(f"{name} {evidence.shorten(repr(value), 40)}" for name, value in columns.items())
+        expected = f"the table to take a row with {shown}"
         try:
-            return self._insert(**columns)
+            task_id = self._insert(**columns)
         except psycopg.Error as error:
-            shown = ", ".join(
-                f"{name} {evidence.shorten(repr(value), 40)}" for name, value in columns.items()
-            )
-            raise CheckFailed(f"the table to take a row with {shown}", _first_line(error)) from None
+            raise CheckFailed(expected, _first_line(error)) from None
+        if task_id is None:
+            raise CheckFailed(expected, "no error, but no row either")
+        return task_id
 
-    def _insert(self, **columns: object) -> str:
+    def _insert(self, **columns: object) -> str | None:
+        """The new row's id; None if the INSERT was accepted and put nothing in."""
         statement = SQL("INSERT INTO tasks ({}) VALUES ({}) RETURNING id::text").format(
             SQL(", ").join(map(Identifier, columns)), SQL(", ").join([SQL("%s")] * len(columns))
         )
         evidence.did(f"psql: INSERT INTO tasks ({', '.join(columns)}) …", kind="insert")
-        return str(self.value(statement, *columns.values()))
+        rows = self.query(statement, *columns.values())
+        return str(rows[0]["id"]) if rows else None
 
     def count(self) -> int:
         """How many tasks the table has."""
@@ -100,9 +124,16 @@ class Probe:
         return bool(wait_until(lambda: self.waiting() >= least, within))
 
     def kill_connections(self) -> int:
-        """End all connections of others, as a failing network or an administrator would; how many."""
+        """End all connections of others, as a failing network or an administrator would; how many.
+
+        When it returns, they are gone. Others may have been opened since.
+        """
         evidence.did("end all connections to the database (pg_terminate_backend)")
-        return len(self.query("SELECT pg_terminate_backend(pid) " + _OTHERS))
+        ended = [row["pid"] for row in self.query("SELECT pid, pg_terminate_backend(pid) " + _OTHERS)]
+        alive = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
+        if not wait_until(lambda: self.value(alive, ended) == 0, within=10):
+            raise LabError("PostgreSQL has not ended all connections within 10 s.", "Run the check again.")
+        return len(ended)
 
     @contextmanager
     def locked_table(self) -> Iterator[None]:
@@ -121,30 +152,50 @@ class Probe:
         evidence.did("give the lock back")
 
     @contextmanager
+    def commits_held(self) -> Iterator[None]:
+        """Let no INSERT into `tasks` commit for the length of the block.
+
+        A deferred trigger, which runs as a transaction commits, waits there for a lock of ours.
+        """
+        for statement in (
+            "CREATE SCHEMA IF NOT EXISTS labkit",
+            "CREATE OR REPLACE FUNCTION labkit.hold() RETURNS trigger LANGUAGE plpgsql AS"
+            f" $$ BEGIN PERFORM pg_advisory_xact_lock_shared({_HOLD}); RETURN NULL; END $$",
+            "CREATE CONSTRAINT TRIGGER labkit_hold AFTER INSERT ON tasks DEFERRABLE INITIALLY DEFERRED"
+            " FOR EACH ROW EXECUTE FUNCTION labkit.hold()",
+        ):
+            with _expecting_what_it_names():
+                self.connection.execute(statement)
+        try:
+            with self._holding("SELECT pg_advisory_xact_lock(%s)", _HOLD):
+                evidence.did("hold back every commit that follows an INSERT INTO tasks")
+                yield
+        finally:
+            with _expecting_what_it_names():
+                self.connection.execute("DROP TRIGGER IF EXISTS labkit_hold ON tasks")
+
+    @contextmanager
     def _holding(self, statement: LiteralString, *parameters: object) -> Iterator[None]:
         with _connect(self.database) as holder:
             try:
                 with holder.transaction(force_rollback=True):
-                    holder.execute("SET LOCAL lock_timeout = '5s'")
-                    try:
-                        with _expecting_what_it_names():
-                            holder.execute(statement, parameters or None)
-                    except psycopg.errors.LockNotAvailable:
-                        saw = "somebody else holds one: is a transaction left open?"
-                        raise CheckFailed("to get a lock on `tasks` within 5 s", saw) from None
+                    with _expecting_what_it_names():
+                        holder.execute(statement, parameters or None)
                     yield
             finally:
                 holder.close()
 
     def refuses(self, what: str, **columns: object) -> None:
-        """Fail the check unless the table itself refuses such a row."""
+        """Fail the check unless the table keeps such a row out: by an error about the row, or silently."""
         try:
-            self._insert(**columns)
-        except (psycopg.errors.IntegrityError, psycopg.errors.DataError):
-            return
+            task_id = self._insert(**columns)
         except psycopg.Error as error:
-            expect(False, f"the table to refuse {what} by a constraint", _first_line(error))
-        expect(False, f"the table to refuse {what}", "the INSERT was accepted")
+            about_the_row = error.sqlstate and error.sqlstate[:2] not in _NOT_ABOUT_THE_ROW
+            expect(bool(about_the_row), f"the table to refuse {what} by a constraint", _first_line(error))
+            return
+        row = self.row(task_id) if task_id else None
+        as_given = row is not None and all(row[name] == value for name, value in columns.items())
+        expect(not as_given, f"the table to refuse {what}", "the INSERT was accepted")
 
     def plan(self, statement: LiteralString) -> list[str]:
         """The kinds of nodes in the plan of a statement, outermost first ("Limit", "Index Scan", …)."""
@@ -159,13 +210,15 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _connect(database: Database) -> psycopg.Connection[dict[str, Any]]:
-    return psycopg.connect(
+    connection = psycopg.connect(
         database.admin_url,
         autocommit=True,
         row_factory=dict_row,
         application_name="labkit-probe",
         connect_timeout=10,
     )
+    connection.execute(SQL("SET lock_timeout = {}").format(f"{scaled(_LOCK_S):.0f}s"))
+    return connection
 
 
 @contextmanager
@@ -174,6 +227,8 @@ def _expecting_what_it_names() -> Iterator[None]:
         yield
     except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
         raise CheckFailed("a table `tasks` with the contract's columns", _first_line(error)) from None
+    except psycopg.errors.LockNotAvailable:
+        raise Locked from None
 
 
 def _first_line(error: Exception) -> str:

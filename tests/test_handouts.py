@@ -221,14 +221,33 @@ def starter_environment() -> dict[str, str]:
     }
 
 
-def test_the_starter_has_one_process_and_keeps_those_of_lab_02_in_comments(tmp_path: Path) -> None:
+def test_the_starter_has_one_process_and_keeps_those_of_later_labs_in_comments(tmp_path: Path) -> None:
     assert list(project.load(STARTER).processes) == ["api"]
     text = (STARTER / "Procfile").read_text(encoding="utf-8")
     (tmp_path / "Procfile").write_text(re.sub(r"^# (?!TODO)", "", text, flags=re.MULTILINE), encoding="utf-8")
     uncommented = project.load(tmp_path)
-    assert list(uncommented.processes) == ["api", "migrate", "migrate-one", "rollback-one"]
+    assert list(uncommented.processes) == ["api", "migrate", "migrate-one", "rollback-one", "worker"]
     for name in uncommented.processes:
         assert uncommented.command(name)
+
+
+def test_the_starters_worker_starts_and_stops_politely() -> None:
+    worker = subprocess.Popen(
+        [sys.executable, "-m", "worker_service"],
+        cwd=STARTER,
+        env=starter_environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    assert worker.stdout is not None
+    try:
+        assert "nothing" in worker.stdout.readline()
+        worker.send_signal(signal.SIGTERM)
+        assert worker.wait(timeout=30) == 0
+    finally:
+        worker.kill()
+        worker.stdout.close()
 
 
 def test_a_first_revision_can_be_made_from_the_starter(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import pytest
 from labkit import advice, contract, evidence, migrations, postgres
 from labkit import outage as outages
 from labkit.advice import Advice
-from labkit.evidence import Blocked, CheckFailed
+from labkit.evidence import Blocked, CheckFailed, Journal, did
 from labkit.http import Client
 from labkit.outage import Hang, Outage
 from labkit.postgres import Database
@@ -48,6 +48,8 @@ def own_api(own_stack) -> Callable[..., AbstractContextManager[Own]]:
 
     @contextmanager
     def own(database: Database | None = None, **options) -> Iterator[Own]:
+        settings = " and ".join(f"{name}={value}" for name, value in options.items() if name.isupper())
+        did(f"start `api`{' with ' + settings if settings else ''}")
         with own_stack(database, **options) as started, closing(Probe.of(started.database)) as probe:
             yield Own(started.service, started.client, probe, started.database)
 
@@ -90,7 +92,7 @@ SLOW = {
 def outage(stack, beside) -> Outage:
     """An API on a PostgreSQL that was stopped and started again; all that was seen of it."""
     found = beside["outage"].result()
-    evidence.journal().actions.extend(found.journal.actions)
+    _tell(found.journal)
     return found
 
 
@@ -98,8 +100,14 @@ def outage(stack, beside) -> Outage:
 def hang(stack, beside) -> Hang:
     """An API on a PostgreSQL that hangs."""
     found = beside["hang"].result()
-    evidence.journal().actions.extend(found.journal.actions)
+    _tell(found.journal)
     return found
+
+
+def _tell(of: Journal) -> None:
+    """What was done and logged elsewhere, in place of what this check has done so far."""
+    journal = evidence.journal()
+    journal.actions[:], journal.logs[:] = of.actions, of.logs
 
 
 @pytest.fixture
@@ -115,9 +123,7 @@ def advised(the_project, beside) -> None:
 @pytest.fixture
 def walk(the_project, beside) -> migrations.Walk:
     """The walk through the migrations; where it broke off is for the checks to say."""
-    evidence.did(
-        "migrate-one until nothing changes, rollback-one likewise, then migrate; rows at every level"
-    )
+    did("migrate-one until nothing changes, rollback-one likewise, then migrate; rows at every level")
     return beside["walk"].result()
 
 

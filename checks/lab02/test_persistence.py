@@ -1,11 +1,13 @@
 """Tasks live in PostgreSQL, and nowhere else."""
 
 import signal
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 from labkit import tasks
 from labkit.checks import check
-from labkit.evidence import CheckFailed, did, expect
+from labkit.deadlines import wait_until
+from labkit.evidence import CheckFailed, expect
 from labkit.project import ProjectError
 
 HANDOUT = "lab-02-database.md#tasks-that-stay"
@@ -57,7 +59,6 @@ def test_survives_a_restart(own_api):
         own.service.send(signal.SIGTERM)
         own.service.wait(within=10)
     with own_api() as own:
-        did("start `api` again")
         after = own.api.get(f"/tasks/{before['id']}").expect(200, "after the restart").task
         expect(after == before, f"the task as it was: {before}", after)
 
@@ -68,8 +69,14 @@ def test_an_answer_is_a_promise(own_api):
 
     When exactly is a task safe, and does your client hear «201» before or after that?
     """
-    with own_api() as own:
-        created = [tasks.create(own.api, f"promise {n}") for n in range(5)]
+    with own_api(fresh=True) as own, ThreadPoolExecutor(1) as pool:
+        with own.probe.commits_held():
+            first = pool.submit(own.api.post, "/tasks", json={"title": "promise"})
+            wait_until(lambda: first.done() or own.probe.waiting(), within=5)
+            early = wait_until(first.done, within=0.3)
+            if early:
+                expect(False, "no answer before the transaction is committed", first.result())
+        created = [first.result().expect(201).task, *(tasks.create(own.api, "promise") for _ in range(4))]
         own.service.send(signal.SIGKILL)
         own.service.wait(within=5)
         kept = [task for task in created if own.probe.row(task["id"])]
@@ -125,12 +132,15 @@ def test_two_services_see_the_same(api, own_api):
     Tomorrow there are three copies of your service behind a load balancer. What must not be in their memory?
     """
     with own_api() as other:
-        did("start a second `api` on the same database")
         task = tasks.create(api, "Created here")
-        there = other.api.get(f"/tasks/{task['id']}").expect(200, "from the other process").task
+        path = f"/tasks/{task['id']}"
+        there = other.api.get(path).expect(200, "from the second process").task
         expect(there == task, f"the same task: {task}", there)
-        other.api.delete(f"/tasks/{task['id']}").expect(204)
-        api.get(f"/tasks/{task['id']}").expect_error(404, "not_found", "after the other process deleted it")
+        changed = api.put(path, json={"title": "Changed here"}).expect(200).task
+        there = other.api.get(path).expect(200, "from the second process").task
+        expect(there == changed, f"the task as the first process has changed it: {changed}", there)
+        other.api.delete(path).expect(204)
+        api.get(path).expect_error(404, "not_found", "after the second process deleted it")
 
 
 @check(points=0.3, read=HANDOUT)
@@ -216,14 +226,23 @@ def test_delete_removes_the_row(api, probe):
 
 
 def _same(answered, stored):
+    """Whether a field of an answer and a column's value are the same thing."""
     if isinstance(stored, datetime):
-        text = str(answered)
-        shown = datetime.fromisoformat(text)
-        digits = len(text.partition(".")[2].rstrip("Zz").partition("+")[0])
-        return abs(shown - stored) < timedelta(seconds=10**-digits if digits else 1)
+        return _same_time(str(answered), stored)
     if answered is None or isinstance(answered, (dict, int)):
         return answered == stored
     return str(answered) == str(stored)
+
+
+def _same_time(text, stored):
+    """Whether a time in an answer is the one that is stored, as far as it goes; without a zone it is UTC."""
+    try:
+        shown = datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    digits = len(text.partition(".")[2].rstrip("Zz").partition("+")[0])
+    shown, stored = (time if time.tzinfo else time.replace(tzinfo=UTC) for time in (shown, stored))
+    return abs(shown - stored) < timedelta(seconds=10**-digits if digits else 1)
 
 
 def _short(ids):

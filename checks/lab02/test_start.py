@@ -5,8 +5,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from labkit import services
 from labkit.checks import check
-from labkit.deadlines import scaled
 from labkit.evidence import did, expect, shorten
+from labkit.outage import stated
 from labkit.services import free_port
 
 HANDOUT = "lab-02-database.md#failing-fast"
@@ -78,7 +78,7 @@ def _ends_clearly(the_project, settings, within):
         said = "\n".join(line.text for line in service.lines)
     expect(
         code not in (None, 0),
-        f"the process to end within {scaled(within):.0f} s, with a status other than 0",
+        f"the process to end {stated(within)}, with a status other than 0",
         "it still runs" if code is None else "status 0",
     )
     expect(bool(said.strip()), "a line that says what is wrong", "nothing")

@@ -10,9 +10,10 @@ import psycopg
 import structlog
 import uvicorn
 
-from api_service import database, logging
 from api_service.app import create_app
-from api_service.settings import ApiSettings, ConfigurationError, load
+from api_service.settings import ApiSettings
+from flowforge import database, logging
+from flowforge.settings import ConfigurationError, load
 
 # How long a statement that is cut short at the end of SHUTDOWN_TIMEOUT has to be cancelled.
 CANCEL_TIMEOUT_S = 1.0

@@ -1,4 +1,4 @@
-"""The way to PostgreSQL: fail fast at the start, a bounded pool, connections that are alive."""
+"""The way to PostgreSQL: a bounded pool, and connections that are alive."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,11 +13,6 @@ POOL_TIMEOUT_S = 3.0
 
 # Giving up early keeps the pauses between attempts short: the next request starts a new one.
 RECONNECT_TIMEOUT_S = 1.0
-
-
-def require(url: str) -> None:
-    """Returns if the database takes a connection, or raises psycopg.OperationalError in seconds."""
-    psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT_S).close()
 
 
 def create_pool(url: str, max_connections: int) -> AsyncConnectionPool:

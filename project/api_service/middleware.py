@@ -13,7 +13,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api_service import errors
-from api_service.logging import describe
+from flowforge.logging import describe
 
 log = structlog.get_logger()
 

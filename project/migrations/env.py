@@ -9,9 +9,10 @@ import time
 import psycopg
 from alembic import context
 from alembic.util import CommandError
-from api_service.settings import ConfigurationError, DatabaseSettings, load
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.exc import OperationalError
+
+from flowforge.settings import ConfigurationError, DatabaseSettings, load
 
 CONNECT_TIMEOUT_S = 5
 LOCK_KEY = 7_305_808_869

@@ -1,0 +1,158 @@
+"""Workers die, freeze and wake up; no task is lost, stolen, or run for ever."""
+
+import signal
+
+from labkit.checks import check
+from labkit.deadlines import scaled
+from labkit.evidence import did, expect
+from labkit.stage import POLL_MS
+
+DIES = "lab-03-worker.md#when-a-worker-dies"
+LATE = "lab-03-worker.md#late-finishers"
+
+LEASE_S = 1.5
+LEASE = f"{int(scaled(LEASE_S) * 1000)}ms"
+GRACE_S = 2 * POLL_MS / 1000 + 2.0
+"""Two polls and a second, and another one for a busy machine."""
+
+
+@check(points=1.3, read=DIES)
+def test_killed_worker_is_replaced(stage):
+    """The task of a worker that was killed is run by another one, when the lease is over.
+
+    A process that was killed says nothing any more. How does anybody learn that it is gone?
+    """
+    task = stage.add("sleep", {"seconds": 60})
+    killed = stage.worker(WORKER_ID="killed", WORKER_LEASE=LEASE)
+    stage.wait_for_claim(task)
+    other = stage.ready_worker(WORKER_ID="other", WORKER_LEASE=LEASE)
+    _kill(killed)
+    _shorten(stage, task)
+    stage.wait_for_claim(task, number=2, within=LEASE_S + GRACE_S)
+    stage.wait_for_end(task, worker=other)
+    _is(stage, task, status="completed", assigned_worker="other", attempts=2)
+
+
+@check(points=0.6, read=DIES)
+def test_same_name_after_a_crash(stage):
+    """A worker that starts again under the same WORKER_ID finds the task that it was killed over.
+
+    It reads its own name in `assigned_worker`. Was that it, or the one before?
+    """
+    task = stage.add("sleep", {"seconds": 60})
+    killed = stage.worker(WORKER_ID="phoenix", WORKER_LEASE=LEASE)
+    stage.wait_for_claim(task)
+    _kill(killed)
+    _shorten(stage, task)
+    again = stage.worker(WORKER_ID="phoenix", WORKER_LEASE=LEASE)
+    stage.wait_for_end(task, within=LEASE_S + GRACE_S + 5, worker=again)
+    _is(stage, task, status="completed", attempts=2)
+
+
+@check(points=1.2, read=DIES)
+def test_long_tasks_are_not_stolen(stage):
+    """A task that takes several leases stays with its worker as long as that worker lives.
+
+    The lease is over and the task is not. Who tells the others that somebody is still at it?
+    """
+    for name in ("one", "another"):
+        stage.ready_worker(WORKER_ID=name, WORKER_LEASE=LEASE)
+    task = stage.add("sleep", {"seconds": 3 * scaled(LEASE_S)})
+    claimed = stage.wait_for_claim(task)
+    first = stage.row(task)
+    stage.until(lambda: len(stage.claims(task)) > 1, within=2.2 * LEASE_S)
+    later = stage.row(task)
+    stage.wait_for_end(task)
+    _is(stage, task, status="completed", assigned_worker=claimed.worker, attempts=1)
+    expect(
+        later["updated_at"] == first["updated_at"],
+        "heartbeats not to move updated_at",
+        f"claimed at {claimed.at:%X}, updated_at moved from {first['updated_at']} to {later['updated_at']}",
+    )
+
+
+@check(points=1.3, read=LATE)
+def test_late_finisher_disturbs_nobody(stage):
+    """A worker that was frozen past its lease and wakes up leaves the task to its new owner.
+
+    It has done the work and wants to write down the result. What must it ask first, and can it ask and write
+    in one breath?
+    """
+    seconds = 1.5 * scaled(1)
+    task = stage.add("sleep", {"seconds": seconds})
+    late = stage.worker(WORKER_ID="late", WORKER_LEASE=LEASE)
+    stage.wait_for_claim(task)
+    late.send(signal.SIGSTOP)
+    stage.worker(WORKER_ID="new", WORKER_LEASE=LEASE)
+    second = stage.wait_for_claim(task, number=2, within=LEASE_S + GRACE_S + 3)
+    late.send(signal.SIGCONT)
+    stage.wait_for_end(task)
+    since = [change for change in stage.history(task) if change.at > second.at]
+    took = (since[0].at - second.at).total_seconds()
+    expect(
+        took >= 0.9 * seconds,
+        f"the task to run {seconds:g} s with its new owner before anything changes",
+        f"a change after {took:.2f} s\n{stage.told(task)}",
+    )
+    _is(stage, task, status="completed", assigned_worker="new", attempts=2)
+
+
+@check(points=0.7, read=LATE)
+def test_late_finisher_after_the_end(stage):
+    """A worker that wakes up when another has finished its task changes nothing of what is written there.
+
+    The status says `completed`. Does that tell you that it was your run that completed it?
+    """
+    task = stage.add("sleep", {"seconds": 0.5})
+    late = stage.worker(WORKER_ID="late", WORKER_LEASE=LEASE)
+    stage.wait_for_claim(task)
+    late.send(signal.SIGSTOP)
+    new = stage.worker(WORKER_ID="new", WORKER_LEASE=LEASE)
+    stage.wait_for_claim(task, number=2, within=LEASE_S + GRACE_S + 3)
+    stage.wait_for_end(task)
+    before = stage.row(task)
+    new.kill()
+    late.send(signal.SIGCONT)
+    another = stage.add(title="another task")
+    stage.until(lambda: not stage.unended([another]) or late.exit_code is not None, within=3)
+    after = stage.row(task)
+    changed = [f"{name}: {before[name]} → {after[name]}" for name in before if before[name] != after[name]]
+    expect(not changed, "the finished task to stay as it was", "\n".join(changed))
+
+
+@check(points=1.1, read="lab-03-worker.md#poison-pills")
+def test_poison_pill_ends_failed(stage):
+    """A task whose worker dies every time is failed after WORKER_MAX_ATTEMPTS claims, with the reason.
+
+    Two workers have died of it. Would you hand it to a third?
+    """
+    settings = {"WORKER_LEASE": LEASE, "WORKER_MAX_ATTEMPTS": "2"}
+    task = stage.add("sleep", {"seconds": 60})
+    for number in (1, 2):
+        worker = stage.worker(**settings)
+        stage.wait_for_claim(task, number=number, within=LEASE_S + GRACE_S + 5)
+        _kill(worker)
+    stage.worker(**settings)
+    [row] = stage.wait_for_end(task, within=LEASE_S + GRACE_S + 5)
+    _is(stage, task, status="failed", attempts=2)
+    expect(bool(row["error"]), "the reason in error", repr(row["error"]))
+    expect(len(stage.claims(task)) == 2, "two claims", stage.told(task))
+    after = stage.add(title="the task after that")
+    [row] = stage.wait_for_end(after)
+    expect(row["status"] == "completed", "the next task to be completed", stage.told(after))
+
+
+def _kill(worker):
+    did("kill the worker (SIGKILL)")
+    worker.kill()
+
+
+def _shorten(stage, task):
+    """The next run of a task that slept for a minute takes no time."""
+    stage.probe.execute("""UPDATE tasks SET payload = '{"seconds": 0.1}' WHERE id::text = %s""", task)
+
+
+def _is(stage, task, **wanted):
+    row = stage.row(task)
+    seen = {name: row[name] for name in wanted}
+    expect(seen == wanted, f"the task: {wanted}", f"{seen}\n{stage.told(task)}")

@@ -1,0 +1,75 @@
+"""An idle worker: how often it looks, and what it costs."""
+
+import signal
+
+import psutil
+import psycopg
+
+from labkit.checks import check
+from labkit.deadlines import scaled
+from labkit.evidence import did, expect
+
+HANDOUT = "lab-03-worker.md#polling"
+TRANSACTIONS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %s"
+START_AND_STOP = 15
+"""Transactions that a worker may use to come and go."""
+
+
+@check(points=0.4, read=HANDOUT)
+def test_polls_as_told(stage):
+    """An idle worker looks for work once per WORKER_POLL_INTERVAL, and no more often.
+
+    A hundred idle workers share a database. What does each of them ask it, and how often?
+    """
+    interval_s, intervals = 0.5, 8
+    with psycopg.connect(stage.server.admin_url, autocommit=True) as admin:
+        worker = stage.ready_worker(WORKER_POLL_INTERVAL=f"{int(interval_s * 1000)}ms")
+        stage.probe.close()
+        before = _transactions(admin, stage)
+        did(f"let the worker be idle for {intervals} intervals of {interval_s:g} s")
+        stage.until(lambda: None, within=interval_s * intervals)
+        passed = scaled(interval_s * intervals) / interval_s
+        worker.send(signal.SIGTERM)  # its counters are complete when its connections are closed
+        worker.wait(within=5)
+        stage.until(lambda: _transactions(admin, stage) > before, within=2)
+        counted = _transactions(admin, stage) - before
+    most = 3 * passed + START_AND_STOP
+    expect(
+        counted <= most,
+        f"about three transactions an interval, at most {most:.0f} in {passed:.0f} intervals",
+        f"{counted}",
+    )
+    stage.reconnect()
+    stage.ready_worker(WORKER_POLL_INTERVAL="1s")
+    stage.wait_for_end(stage.add(title="comes while it is idle"), within=4)
+
+
+@check(points=0.3, read=HANDOUT)
+def test_rests_while_idle(stage):
+    """An idle worker uses next to no CPU.
+
+    What does your loop do between two polls: wait, or look at the clock?
+    """
+    worker = stage.ready_worker(WORKER_POLL_INTERVAL="1s")
+    process = psutil.Process(worker.pid)
+    seconds = 2.5
+    before = _cpu(process)
+    did(f"let the worker be idle for {seconds:g} s")
+    stage.until(lambda: worker.exit_code is not None, within=seconds)
+    expect(worker.exit_code is None, "the worker to live", f"status {worker.exit_code}")
+    used = (_cpu(process) - before) / scaled(seconds)
+    expect(used < 0.1, "next to no CPU", f"{used:.0%} of a core")
+
+
+def _transactions(admin, stage):
+    [(count,)] = admin.execute(TRANSACTIONS, [stage.database.name]).fetchall()
+    return count
+
+
+def _cpu(process):
+    """The CPU time of a process and its children so far, in seconds."""
+    total = 0.0
+    for member in (process, *process.children(recursive=True)):
+        times = member.cpu_times()
+        total += times.user + times.system
+    return total

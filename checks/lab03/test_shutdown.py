@@ -1,0 +1,109 @@
+"""A worker is told to stop: while idle, while working, twice, and without a database."""
+
+import signal
+import time
+
+from labkit.checks import check
+from labkit.deadlines import scaled
+from labkit.evidence import did, expect
+from labkit.stage import on_a_server_of_its_own
+
+HANDOUT = "lab-03-worker.md#shutting-down"
+
+
+@check(points=0.7, read=HANDOUT)
+def test_idle_worker_stops_at_once(stage):
+    """An idle worker that gets SIGTERM or SIGINT exits with 0 within a second, however long it would pause.
+
+    Your loop sleeps for a minute. Who wakes it?
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        worker = stage.ready_worker(WORKER_POLL_INTERVAL="60s")
+        worker.send(number)
+        code = worker.wait(within=2)
+        expect(code == 0, f"exit status 0 within a second of {number.name}", _said(code))
+
+
+@check(points=0.9, read=HANDOUT)
+def test_finishes_what_it_runs(stage):
+    """Told to stop while it works, a worker finishes its task, claims nothing more, and exits with 0.
+
+    A deployment stops all your workers every afternoon. What happens to a task that is nearly done?
+    """
+    worker = stage.worker()
+    first = stage.add("sleep", {"seconds": 1.2}, priority=1)
+    stage.wait_for_claim(first)
+    second = stage.add(title="not begun")
+    worker.send(signal.SIGTERM)
+    code = worker.wait(within=7)
+    expect(code == 0, "exit status 0 when the task is done", _said(code))
+    _is(stage, first, status="completed", attempts=1)
+    _is(stage, second, status="pending", attempts=0)
+
+
+@check(points=0.4, read=HANDOUT)
+def test_two_signals_are_one(stage):
+    """A second signal, while the first is being obeyed, changes nothing.
+
+    Somebody is impatient and presses Ctrl-C twice. What do they break?
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        worker = stage.worker()
+        task = stage.add("sleep", {"seconds": 1})
+        stage.wait_for_claim(task)
+        worker.send(number)
+        time.sleep(0.2)
+        worker.send(number)
+        code = worker.wait(within=7)
+        expect(code == 0, f"exit status 0 after {number.name} twice", _said(code))
+        _is(stage, task, status="completed", attempts=1)
+
+
+@check(points=0.9, read=HANDOUT)
+def test_gives_back_what_takes_too_long(stage):
+    """Work that outlasts SHUTDOWN_TIMEOUT waits again for anybody, and the attempt does not count.
+
+    The worker breaks the task off, not the other way round. Should the task pay for that?
+    """
+    worker = stage.worker(SHUTDOWN_TIMEOUT="500ms", WORKER_CONCURRENCY="2")
+    tasks = [stage.add("sleep", {"seconds": 60}) for _ in range(2)]
+    for task in tasks:
+        stage.wait_for_claim(task)
+    worker.send(signal.SIGTERM)
+    code = worker.wait(within=5.5)
+    expect(code == 0, "exit status 0 within five seconds of SHUTDOWN_TIMEOUT=500ms", _said(code))
+    for task in tasks:
+        _is(stage, task, status="pending", attempts=0, assigned_worker=None)
+
+
+@check(points=0.5, read=HANDOUT)
+def test_leaves_without_a_database(stage):
+    """With the database gone, a worker that is told to stop exits all the same.
+
+    It cannot write down the end of its task any more. Who will take care of that?
+    """
+    with on_a_server_of_its_own(stage) as (own, private):
+        worker = own.worker(SHUTDOWN_TIMEOUT="500ms")
+        task = own.add("sleep", {"seconds": 60})
+        own.wait_for_claim(task)
+        did("stop PostgreSQL")
+        private.stop("immediate")
+        started = time.monotonic()
+        worker.send(signal.SIGTERM)
+        code = worker.wait(within=10.5)
+    took = time.monotonic() - started
+    expect(
+        code is not None,
+        f"the worker to end within SHUTDOWN_TIMEOUT=500ms and ten seconds ({scaled(10.5):.0f} s here)",
+        f"it still runs after {took:.0f} s",
+    )
+
+
+def _is(stage, task, **wanted):
+    row = stage.row(task)
+    seen = {name: row[name] for name in wanted}
+    expect(seen == wanted, f"the task: {wanted}", f"{seen}\n{stage.told(task)}")
+
+
+def _said(code):
+    return "it still runs" if code is None else f"status {code}"

@@ -1,0 +1,213 @@
+"""What a check of the queue plays on: a database of its own, an audit of its tasks, and workers to start."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+from labkit import audit, evidence, services, tasks
+from labkit.audit import Change
+from labkit.deadlines import scaled
+from labkit.evidence import CheckFailed, expect
+from labkit.http import Client
+from labkit.postgres import Database, PrivateServer, Server, private_server
+from labkit.probe import Probe
+from labkit.project import Project
+from labkit.services import Service
+
+T = TypeVar("T")
+
+ENDED = ("completed", "failed")
+POLL_MS = 100
+"""The workers' poll interval, unless a check says otherwise."""
+
+
+class Over(Exception):
+    """The run has been broken off; whoever still waits for something need not."""
+
+
+@dataclass
+class Stage:
+    """A migrated database with an audit, where workers of the project are started. One thread's at a time."""
+
+    project: Project
+    server: Server
+    database: Database
+    probe: Probe
+    over: threading.Event
+    _stack: ExitStack = field(repr=False)
+
+    # -- what a check does ---------------------------------------------------------------------------------
+
+    def worker(self, **settings: str) -> Service:
+        """Start a worker with these settings; it is killed at the end. ProjectError if it cannot be run."""
+        given = {"DATABASE_URL": self.database.url, "WORKER_POLL_INTERVAL": f"{POLL_MS}ms", **settings}
+        shown = " ".join(f"{name}={value}" for name, value in settings.items())
+        evidence.did(f"start a worker {shown}".rstrip(), kind="worker")
+        service = services.start(self.project, "worker", given)
+        self._stack.callback(service.kill)
+        evidence.journal().logs.append(service.tail())
+        return service
+
+    def ready_worker(self, **settings: str) -> Service:
+        """Start a worker and wait until it has done a first task, so that it is idle and known to work."""
+        service = self.worker(**settings)
+        self.wait_for_end(self.add(title="the first task"), worker=service)
+        return service
+
+    def api(self, **settings: str) -> Service:
+        """Start the project's API on the same database."""
+        service = services.start_api(self.project, {"DATABASE_URL": self.database.url, **settings})
+        self._stack.callback(service.kill)
+        evidence.journal().logs.append(service.tail())
+        return service
+
+    def add(self, type: str = "noop", payload: Mapping[str, Any] | None = None, **columns: object) -> str:
+        """INSERT a task, pending, as anybody may; its id."""
+        return self.probe.insert(
+            **{"title": "a task", "type": type, "payload": json.dumps(payload or {}), **columns}
+        )
+
+    def add_many(self, count: int, type: str = "noop", payload: Mapping[str, Any] | None = None) -> None:
+        """INSERT as many tasks with one statement."""
+        self.probe.execute(
+            "INSERT INTO tasks (title, type, payload)"
+            " SELECT 'task ' || n, %s, %s FROM generate_series(1, %s) n",
+            type,
+            json.dumps(payload or {}),
+            count,
+        )
+
+    def reconnect(self) -> None:
+        """A new probe, after the server or the check has closed the old one."""
+        self.probe.close()
+        self.probe = Probe.of(self.database)
+        self._stack.callback(self.probe.close)
+
+    # -- what it waits for and sees ------------------------------------------------------------------------
+
+    def until(self, probe: Callable[[], T], within: float, every: float = 0.02) -> T | None:
+        """Call `probe` until it returns something true; None when `within` seconds (scaled) have passed."""
+        deadline = time.monotonic() + scaled(within)
+        while not (result := probe()):
+            if self.over.is_set():
+                raise Over
+            if time.monotonic() > deadline:
+                return None
+            time.sleep(every)
+        return result
+
+    def row(self, task: str) -> dict[str, Any]:
+        """A task's row; fails the check if there is none."""
+        row = self.probe.row(task)
+        if row is None:
+            raise CheckFailed("the task still to be in the table", "no such row")
+        return row
+
+    def history(self, task: str | None = None) -> list[Change]:
+        """All changes so far, of one task or of all."""
+        return audit.changes(self.probe, task)
+
+    def claims(self, task: str | None = None) -> list[Change]:
+        """The changes by which workers took tasks."""
+        return [change for change in self.history(task) if change.claims]
+
+    def wait_for_claim(self, task: str, within: float = 10.0, number: int = 1) -> Change:
+        """The `number`-th claim of a task; fails the check if it does not come."""
+        claimed = self.until(lambda: len(self.claims(task)) >= number, within)
+        which = "be claimed" if number == 1 else f"be claimed {number} times"
+        expect(bool(claimed), f"the task to {which} within {scaled(within):.0f} s", self.told(task))
+        return self.claims(task)[number - 1]
+
+    def wait_for_end(
+        self, *tasks: str, within: float = 10.0, worker: Service | None = None
+    ) -> list[dict[str, Any]]:
+        """The rows of tasks that are to end; fails the check if one of them does not, or the worker dies."""
+
+        def ended() -> bool:
+            return not self.unended(tasks) or (worker is not None and worker.exit_code is not None)
+
+        self.until(ended, within)
+        left = self.unended(tasks)
+        if left and worker is not None and worker.exit_code is not None:
+            raise CheckFailed("the worker to live on", f"it ended with status {worker.exit_code}")
+        which = "the task" if len(tasks) == 1 else f"all {len(tasks)} tasks"
+        expect(not left, f"{which} to end within {scaled(within):.0f} s", self.told(*left))
+        return [self.row(task) for task in tasks]
+
+    def wait_until_all_ended(self, within: float) -> None:
+        """Fails the check if after that time a task of the table is pending or processing."""
+
+        def left() -> int:
+            return int(
+                self.probe.value("SELECT count(*) FROM tasks WHERE status NOT IN ('completed', 'failed')")
+            )
+
+        self.until(lambda: left() == 0, within, every=0.05)
+        expect(left() == 0, f"all tasks to end within {scaled(within):.0f} s", f"{left()} have not ended")
+
+    def unended(self, tasks: Collection[str]) -> list[str]:
+        """Those of the tasks that are neither completed nor failed."""
+        rows = self.probe.query(
+            "SELECT id::text AS id FROM tasks WHERE id::text = ANY(%s) AND status::text = ANY(%s)",
+            list(tasks),
+            list(ENDED),
+        )
+        done = {row["id"] for row in rows}
+        return [task for task in tasks if task not in done]
+
+    def told(self, *tasks: str, most: int = 6) -> str:
+        """What happened to tasks, for the student: the last changes, a line each."""
+        lines = [str(change) for task in tasks[:2] for change in self.history(task)]
+        return "\n".join(lines[-most:]) or "no such task"
+
+
+def completes_a_task(stage: Stage) -> None:
+    """The least that a project of this lab can do; fails the check if it cannot."""
+    api = Client(stage.api().url, None)
+    created = tasks.create(api, "the first task")
+    stage.worker(WORKER_ID="worker-of-the-check")
+    stage.wait_for_end(created["id"])
+    task = tasks.read(api, created)
+    wanted = {
+        "status": "completed",
+        "attempts": 1,
+        "assigned_worker": "worker-of-the-check",
+        "result": None,
+        "error": None,
+    }
+    seen = {name: task.get(name) for name in wanted}
+    expect(seen == wanted, f"the task, done: {wanted}", seen)
+    expect(
+        task["updated_at"] > created["updated_at"],
+        "updated_at to tell when it ended",
+        f"{task['updated_at']}, the same as when it was created",
+    )
+
+
+@contextmanager
+def opened(
+    project: Project, server: Server, over: threading.Event, template: str | None = None
+) -> Iterator[Stage]:
+    """A stage for the length of a `with` block, on a clone of the database named `template`; without one, on
+    an empty database that the project's `migrate` is run on."""
+    with ExitStack() as stack:
+        database = stack.enter_context(server.database("stage", template=template))
+        if template is None:
+            services.run(project, "migrate", {"DATABASE_URL": database.url}, within=30)
+        probe = Probe.of(database)
+        stack.callback(probe.close)
+        audit.install(probe)
+        yield Stage(project, server, database, probe, over, stack)
+
+
+@contextmanager
+def on_a_server_of_its_own(stage: Stage) -> Iterator[tuple[Stage, PrivateServer]]:
+    """A second stage, on a PostgreSQL that may be stopped."""
+    with private_server() as private, opened(stage.project, private.server, stage.over) as own:
+        yield own, private
