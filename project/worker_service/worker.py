@@ -49,6 +49,7 @@ class Worker:
     def __init__(self, queue: Queue, settings: WorkerSettings) -> None:
         self.queue = queue
         self.concurrency = settings.worker_concurrency
+        self.most_at_once = (self.concurrency + 1) // 2  # one half is claimed while the other runs
         self.look = Every(settings.worker_poll_interval)
         self.reap = Every(settings.worker_poll_interval)
         self.heartbeat = Every(settings.worker_lease / BEATS_PER_LEASE)
@@ -94,7 +95,7 @@ class Worker:
         if self.changed.is_set():  # a run has ended, so there may be room for the next
             self.changed.clear()
             self.look.hurry()
-        room = self.room() if self.look.wait() == 0 else 0
+        room = min(self.room(), self.most_at_once) if self.look.wait() == 0 else 0
         reap = room > 0 and self.reap.wait() == 0
         held = self.held() if self.heartbeat.wait() == 0 else ()
         outcomes = tuple(self.ended)
@@ -154,6 +155,8 @@ class Worker:
 
     async def wait_for_change(self, at_most: float | None) -> None:
         """Returns when a run has ended, when we are told to stop, or when the time is up."""
+        if at_most == 0:
+            return
         with suppress(TimeoutError):
             async with asyncio.timeout(at_most):
                 await self.changed.wait()
