@@ -5,6 +5,7 @@ from __future__ import annotations
 from labkit.checks import Check, Outcome
 from labkit.errors import LabError
 from labkit.evidence import Blocked, CheckFailed, Journal, TimeUp, excerpt, shorten
+from labkit.loglines import readable
 from labkit.project import ProjectError
 from labkit.report import Verdict
 
@@ -29,7 +30,7 @@ def judge(check: Check, journal: Journal, error: BaseException | None, duration_
         blocked_by=error.by if isinstance(error, Blocked) else None,
         curl=() if passed else tuple(journal.curls()),
         advice=tuple(journal.advice),
-        log=() if passed else tuple(shorten(line) for line in journal.log()),
+        log=() if passed else tuple(shorten(readable(line)) for line in journal.log()),
     )
 
 

@@ -63,9 +63,15 @@ class Service:
         """None while it runs; negative: the number of the signal that ended it."""
         return self.process.poll()
 
+    @property
+    def ended_by_itself(self) -> bool:
+        """Whether it has ended though nobody told it to."""
+        return self.exit_code is not None and not self._killed and not self._told_to_end
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself (not to its children), as a supervisor does."""
         evidence.did(f"send {number.name} to {self.name}")
+        self._told_to_end |= number not in (signal.SIGSTOP, signal.SIGCONT)
         if self.exit_code is None:
             self.process.send_signal(number)
 
@@ -139,6 +145,7 @@ class Service:
     _count: int = 0
     _size: int = 0
     _killed: bool = False
+    _told_to_end: bool = False
 
 
 def start(

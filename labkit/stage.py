@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from labkit import audit, evidence, services, tasks
 from labkit.audit import Change
 from labkit.deadlines import scaled
-from labkit.evidence import CheckFailed, expect
+from labkit.evidence import CheckFailed, Journal, expect
 from labkit.http import Client
 from labkit.postgres import Database, PrivateServer, Server, private_server
 from labkit.probe import Probe
@@ -41,6 +41,7 @@ class Stage:
     probe: Probe
     over: threading.Event
     _stack: ExitStack = field(repr=False)
+    _workers: list[Service] = field(default_factory=list)
 
     # -- what a check does ---------------------------------------------------------------------------------
 
@@ -50,6 +51,7 @@ class Stage:
         shown = " ".join(f"{name}={value}" for name, value in settings.items())
         evidence.did(f"start a worker {shown}".rstrip(), kind="worker")
         service = services.start(self.project, "worker", given)
+        self._workers.append(service)
         self._stack.callback(service.kill)
         evidence.journal().logs.append(service.tail())
         return service
@@ -57,7 +59,7 @@ class Stage:
     def ready_worker(self, **settings: str) -> Service:
         """Start a worker and wait until it has done a first task, so that it is idle and known to work."""
         service = self.worker(**settings)
-        self.wait_for_end(self.add(title="the first task"), worker=service)
+        self.wait_for_end(self.add(title="the first task"))
         return service
 
     def api(self, **settings: str) -> Service:
@@ -69,9 +71,11 @@ class Stage:
 
     def add(self, type: str = "noop", payload: Mapping[str, Any] | None = None, **columns: object) -> str:
         """INSERT a task, pending, as anybody may; its id."""
-        return self.probe.insert(
-            **{"title": "a task", "type": type, "payload": json.dumps(payload or {}), **columns}
-        )
+        given = json.dumps(payload or {})
+        with evidence.aside(Journal()):
+            task = self.probe.insert(**{"title": "a task", "type": type, "payload": given, **columns})
+        evidence.did(f"psql: INSERT a task: {type} {evidence.shorten(given, 80)}", kind="add")
+        return task
 
     def add_many(self, count: int, type: str = "noop", payload: Mapping[str, Any] | None = None) -> None:
         """INSERT as many tasks with one statement."""
@@ -102,6 +106,21 @@ class Stage:
             time.sleep(every)
         return result
 
+    def expect_in_time(
+        self, holds: Callable[[], bool], within: float, expected: str, told: Callable[[], str]
+    ) -> None:
+        """Wait until something holds; fails the check if it does not come, or if a worker ends by itself."""
+        self.until(lambda: holds() or self._left() is not None, within)
+        if holds():
+            return
+        if (left := self._left()) is not None:
+            raise CheckFailed("the worker to live on", f"it ended with status {left.exit_code}")
+        raise CheckFailed(f"{expected} within {scaled(within):.0f} s", told())
+
+    def _left(self) -> Service | None:
+        """A worker that has ended without having been told to."""
+        return next((worker for worker in self._workers if worker.ended_by_itself), None)
+
     def row(self, task: str) -> dict[str, Any]:
         """A task's row; fails the check if there is none."""
         row = self.probe.row(task)
@@ -119,37 +138,28 @@ class Stage:
 
     def wait_for_claim(self, task: str, within: float = 10.0, number: int = 1) -> Change:
         """The `number`-th claim of a task; fails the check if it does not come."""
-        claimed = self.until(lambda: len(self.claims(task)) >= number, within)
-        which = "be claimed" if number == 1 else f"be claimed {number} times"
-        expect(bool(claimed), f"the task to {which} within {scaled(within):.0f} s", self.told(task))
+        which = "the task to be claimed" if number == 1 else f"the task to be claimed {number} times"
+        self.expect_in_time(lambda: len(self.claims(task)) >= number, within, which, lambda: self.told(task))
         return self.claims(task)[number - 1]
 
-    def wait_for_end(
-        self, *tasks: str, within: float = 10.0, worker: Service | None = None
-    ) -> list[dict[str, Any]]:
-        """The rows of tasks that are to end; fails the check if one of them does not, or the worker dies."""
-
-        def ended() -> bool:
-            return not self.unended(tasks) or (worker is not None and worker.exit_code is not None)
-
-        self.until(ended, within)
-        left = self.unended(tasks)
-        if left and worker is not None and worker.exit_code is not None:
-            raise CheckFailed("the worker to live on", f"it ended with status {worker.exit_code}")
-        which = "the task" if len(tasks) == 1 else f"all {len(tasks)} tasks"
-        expect(not left, f"{which} to end within {scaled(within):.0f} s", self.told(*left))
+    def wait_for_end(self, *tasks: str, within: float = 10.0) -> list[dict[str, Any]]:
+        """The rows of tasks that are to end; fails the check if one of them does not."""
+        which = "the task to end" if len(tasks) == 1 else f"all {len(tasks)} tasks to end"
+        self.expect_in_time(
+            lambda: not self.unended(tasks), within, which, lambda: self.told(*self.unended(tasks))
+        )
         return [self.row(task) for task in tasks]
 
     def wait_until_all_ended(self, within: float) -> None:
         """Fails the check if after that time a task of the table is pending or processing."""
 
         def left() -> int:
-            return int(
-                self.probe.value("SELECT count(*) FROM tasks WHERE status NOT IN ('completed', 'failed')")
-            )
+            query = "SELECT count(*) FROM tasks WHERE status::text NOT IN ('completed', 'failed')"
+            return int(self.probe.value(query))
 
-        self.until(lambda: left() == 0, within, every=0.05)
-        expect(left() == 0, f"all tasks to end within {scaled(within):.0f} s", f"{left()} have not ended")
+        self.expect_in_time(
+            lambda: left() == 0, within, "all tasks to end", lambda: f"{left()} have not ended"
+        )
 
     def unended(self, tasks: Collection[str]) -> list[str]:
         """Those of the tasks that are neither completed nor failed."""

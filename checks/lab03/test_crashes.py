@@ -25,11 +25,11 @@ def test_killed_worker_is_replaced(stage):
     task = stage.add("sleep", {"seconds": 60})
     killed = stage.worker(WORKER_ID="killed", WORKER_LEASE=LEASE)
     stage.wait_for_claim(task)
-    other = stage.ready_worker(WORKER_ID="other", WORKER_LEASE=LEASE)
+    stage.ready_worker(WORKER_ID="other", WORKER_LEASE=LEASE)
     _kill(killed)
     _shorten(stage, task)
     stage.wait_for_claim(task, number=2, within=LEASE_S + GRACE_S)
-    stage.wait_for_end(task, worker=other)
+    stage.wait_for_end(task)
     _is(stage, task, status="completed", assigned_worker="other", attempts=2)
 
 
@@ -44,8 +44,8 @@ def test_same_name_after_a_crash(stage):
     stage.wait_for_claim(task)
     _kill(killed)
     _shorten(stage, task)
-    again = stage.worker(WORKER_ID="phoenix", WORKER_LEASE=LEASE)
-    stage.wait_for_end(task, within=LEASE_S + GRACE_S + 5, worker=again)
+    stage.worker(WORKER_ID="phoenix", WORKER_LEASE=LEASE)
+    stage.wait_for_end(task, within=LEASE_S + GRACE_S + 5)
     _is(stage, task, status="completed", attempts=2)
 
 

@@ -14,14 +14,14 @@ def test_carries_on_after_killed_connections(stage):
 
     Which of your lines notices that the connection is dead, and what does it do then?
     """
-    worker = stage.ready_worker()
+    stage.ready_worker()
     stage.probe.kill_connections()
-    [row] = stage.wait_for_end(stage.add(title="after the cut"), within=15, worker=worker)
+    [row] = stage.wait_for_end(stage.add(title="after the cut"), within=15)
     _completed(stage, row)
     during = stage.add("sleep", {"seconds": 1})
     stage.wait_for_claim(during)
     stage.probe.kill_connections()
-    [row] = stage.wait_for_end(during, within=15, worker=worker)
+    [row] = stage.wait_for_end(during, within=15)
     _completed(stage, row)
     expect(
         row["attempts"] == 1, "the task to be run once: its worker was alive all the time", stage.told(during)
@@ -35,14 +35,14 @@ def test_carries_on_after_a_restart(stage):
     For a second nobody listens there. Is that the end of your process?
     """
     with on_a_server_of_its_own(stage) as (own, private):
-        worker = own.ready_worker()
+        own.ready_worker()
         during = own.add("sleep", {"seconds": 1})
         own.wait_for_claim(during)
         did("restart PostgreSQL")
         own.probe.close()
         private.restart()
         own.reconnect()
-        rows = own.wait_for_end(during, own.add(title="afterwards"), within=20, worker=worker)
+        rows = own.wait_for_end(during, own.add(title="afterwards"), within=20)
         for row in rows:
             _completed(own, row)
 
@@ -53,6 +53,7 @@ def test_worker_needs_a_database_to_start(stage):
 
     Who reads the log of a service that does not start, and what do they want to know?
     """
+    stage.ready_worker().kill()
     port = services.free_port()
     url = f"postgresql://flowforge:pa55-w0rd@127.0.0.1:{port}/flowforge"
     worker = stage.worker(DATABASE_URL=url)

@@ -105,7 +105,7 @@ def test_locked_rows_are_skipped(stage):
     locked = stage.add(title="locked", priority=9)
     others = [stage.add(title=f"other {n}") for n in range(4)]
     with stage.probe.locked_row(locked):
-        worker = stage.worker()
+        stage.worker()
         waited = False
 
         def done():
@@ -115,10 +115,10 @@ def test_locked_rows_are_skipped(stage):
 
         stage.until(done, within=5)
         expect(not waited, "nobody to wait for the locked row", "a connection of the worker waits for a lock")
-        stage.wait_for_end(*others, within=0.1, worker=worker)
+        stage.wait_for_end(*others, within=0.1)
         status = stage.row(locked)["status"]
         expect(status == "pending", "the locked task to be left alone", f"it is {status}")
-    [row] = stage.wait_for_end(locked, worker=worker)
+    [row] = stage.wait_for_end(locked)
     expect(row["status"] == "completed", "the task to be done once it is free", stage.told(locked))
 
 
@@ -186,5 +186,5 @@ def test_claims_again_at_once(stage):
     A thousand tasks wait, and your worker looks once in five seconds. When is it done?
     """
     tasks = [stage.add(title=f"task {n}") for n in range(6)]
-    worker = stage.worker(WORKER_POLL_INTERVAL="60s")
-    stage.wait_for_end(*tasks, within=10, worker=worker)
+    stage.worker(WORKER_POLL_INTERVAL="60s")
+    stage.wait_for_end(*tasks, within=10)

@@ -82,11 +82,11 @@ def test_refuses_unknown_types(stage):
 
     The API takes any type. Who is the first to find out that nobody can run it?
     """
-    worker = stage.worker()
+    stage.worker()
     for kind in ("make_coffee", "no_op", "__init__", "run"):
         task = stage.add(kind)
-        _failed(stage, task, f"a task of type {kind!r}", worker)
-    _lives_on(stage, worker)
+        _failed(stage, task, f"a task of type {kind!r}")
+    _lives_on(stage)
 
 
 @check(points=0.8, read=TYPES)
@@ -95,16 +95,16 @@ def test_refuses_bad_payloads(stage):
 
     The payload is valid JSON. What else must it be, and where do you ask?
     """
-    worker = stage.worker(WORKER_CONCURRENCY="4")
+    stage.worker(WORKER_CONCURRENCY="4")
     bad = [{}, *({"seconds": s} for s in ("3", True, None, -1, 60.5, 61, "", -0.001))]
     asked = [("sleep", payload) for payload in bad] + [("fail", {"message": 5})]
     added = [(kind, payload, stage.add(kind, payload)) for kind, payload in asked]
     for kind, payload, task in added:
-        _failed(stage, task, f"a {kind} with the payload {payload}", worker)
+        _failed(stage, task, f"a {kind} with the payload {payload}")
     fine = stage.add("sleep", {"seconds": 0.0, "colour": "blue"})
-    [row] = stage.wait_for_end(fine, worker=worker)
+    [row] = stage.wait_for_end(fine)
     expect(row["status"] == "completed", "further entries of a payload to be ignored", stage.told(fine))
-    _lives_on(stage, worker)
+    _lives_on(stage)
 
 
 @check(points=0.6, read=TYPES)
@@ -114,13 +114,13 @@ def test_survives_a_thousand_failures(stage):
     What does a task that fails leave behind in your process: an open connection, a transaction, an entry in
     a list?
     """
-    worker = stage.ready_worker(WORKER_CONCURRENCY="10", DB_POOL_MAX="5")
+    stage.ready_worker(WORKER_CONCURRENCY="10", DB_POOL_MAX="5")
     stage.add_many(1000, "fail", {"message": "once more"})
     stage.wait_until_all_ended(within=40)
     failed = stage.probe.value("SELECT count(*) FROM tasks WHERE status = 'failed' AND error = 'once more'")
     expect(failed == 1000, "1000 failed tasks, each with its message", f"{failed}")
     expect(stage.probe.connections() <= 5, "at most DB_POOL_MAX=5 connections", stage.probe.connections())
-    _lives_on(stage, worker)
+    _lives_on(stage)
 
 
 @check(points=0.6, read=TYPES)
@@ -158,11 +158,11 @@ def test_deleted_while_it_runs(stage):
 
     Your UPDATE changes no row. Is that an error?
     """
-    worker = stage.ready_worker()
+    stage.ready_worker()
     task = stage.add("sleep", {"seconds": 0.8})
     stage.wait_for_claim(task)
     stage.probe.execute("DELETE FROM tasks WHERE id::text = %s", task)
-    _lives_on(stage, worker)
+    _lives_on(stage)
     stage.until(lambda: stage.probe.row(task) is not None, within=0.8)
     expect(stage.probe.row(task) is None, "the deleted task to stay away", "it is in the table again")
 
@@ -186,15 +186,15 @@ def test_assigned_worker_names_it(stage):
     expect(len(names - {None, ""}) == 3, "three different names", sorted(map(str, names)))
 
 
-def _failed(stage, task, what, worker):
-    [row] = stage.wait_for_end(task, worker=worker)
+def _failed(stage, task, what):
+    [row] = stage.wait_for_end(task)
     expect(row["status"] == "failed", f"{what} to end as failed", stage.told(task))
     expect(bool(row["error"]), f"a reason in the error of {what}", repr(row["error"]))
 
 
-def _lives_on(stage, worker):
+def _lives_on(stage):
     after = stage.add(title="the task after that")
-    [row] = stage.wait_for_end(after, worker=worker)
+    [row] = stage.wait_for_end(after)
     expect(row["status"] == "completed", "the next task to be completed", stage.told(after))
 
 
