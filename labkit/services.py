@@ -283,7 +283,7 @@ def _wait_until_it_listens(project: Project, service: Service, port: int) -> Non
         raise taken(
             f"`api` to keep running and listen on API_PORT ({port})",
             _with_log(
-                f"it {_ended(code)} {time.monotonic() - service.started:.1f} s after the start"
+                f"it {how_it_ended(code)} {time.monotonic() - service.started:.1f} s after the start"
                 f"{_shell_hint(project)}",
                 service,
             ),
@@ -303,7 +303,8 @@ def _shell_hint(project: Project) -> str:
     return f" (without a shell, the Procfile's {sign} means nothing)" if sign else ""
 
 
-def _ended(code: int) -> str:
+def how_it_ended(code: int) -> str:
+    """What an exit code says, to follow "it"."""
     if code >= 0:
         return f"exited with status {code}"
     try:

@@ -114,7 +114,7 @@ class Stage:
         if holds():
             return
         if (left := self._left()) is not None:
-            raise CheckFailed("the worker to live on", f"it ended with status {left.exit_code}")
+            raise CheckFailed("the worker to live on", f"it {services.how_it_ended(left.exit_code or 0)}")
         raise CheckFailed(f"{expected} within {scaled(within):.0f} s", told())
 
     def _left(self) -> Service | None:

@@ -2,17 +2,26 @@
 
 from pathlib import Path
 
+import pytest
+
 from labkit import migrations, postgres, project, schema
 from labkit.migrations import Walk
 
 MIGRATOR = Path(__file__).parent / "projects" / "migrator"
 
 
-def walk(broken: str = "", folder: Path = MIGRATOR) -> Walk:
-    """Walk the small project, broken in the named way."""
+def walk(how: str = "", folder: Path = MIGRATOR) -> Walk:
+    """Walk the small project, which does something otherwise (see its `migrate.py`)."""
     server = postgres.open_server()
     with server.database("walk") as database, server.database("spare") as spare:
-        return migrations.walk(project.load(folder), database, spare, {"ENVIRONMENT": broken})
+        return migrations.walk(project.load(folder), database, spare, {"ENVIRONMENT": how})
+
+
+def left(found: Walk, how: str) -> list[str]:
+    """What is left at the bottom of a walk and is not the tool's own."""
+    with postgres.open_server().database("bottom") as empty:
+        tools = migrations.made_by_the_tool(project.load(MIGRATOR), empty, {"ENVIRONMENT": how})
+    return sorted(schema.without(found.bottom, found.records | tools))
 
 
 def test_a_whole_walk() -> None:
@@ -23,6 +32,7 @@ def test_a_whole_walk() -> None:
     assert [step.column("priority") for step in found.up] == ["", "integer", "integer NOT NULL DEFAULT 0"]
     assert found.first_with("priority") == 2
     assert schema.tables(found.bottom) == {"revision"}
+    assert found.records == {"revision"}
     assert found.again == found.up[-1].schema
     assert [step.schema for step in found.down[:2]] == [found.up[1].schema, found.up[0].schema]
 
@@ -53,3 +63,38 @@ def test_a_missing_command_is_the_projects_mistake(tmp_path: Path) -> None:
     (tmp_path / "Procfile").write_text("api: true\n", encoding="utf-8")
     (step,) = walk(folder=tmp_path).steps
     assert "a line `migrate-one: <command>`" in step.trouble
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "fills-descriptions,drops-the-time-zone,generates-a-column",
+        "guards-with-a-trigger,fills-first,has-a-table-for-its-lock",
+    ],
+)
+def test_another_way_is_no_mistake(how: str) -> None:
+    found = walk(how)
+    assert len(found.up) == len(found.down) == (4 if "fills-first" in how else 3)
+    assert all(not step.trouble and not step.refused and step.lost == 0 for step in found.steps)
+    assert left(found, how) == []
+
+
+def test_records_may_lie_in_another_schema() -> None:
+    found = walk("keeps-its-records-apart")
+    assert found.records == {"records.revision"}
+    assert len(found.up) == len(found.down) == 3
+    assert sorted(schema.without(found.bottom, found.records)) == []
+
+
+def test_a_table_that_is_forgotten_is_not_the_tools() -> None:
+    assert left(walk("forgets-a-table"), "forgets-a-table") == ["column kinds.name", "table kinds"]
+
+
+def test_a_priority_that_is_overwritten_is_seen() -> None:
+    assert [step.lost for step in walk("overwrites-priorities").up] == [0, 0, 1]
+
+
+def test_a_lock_that_is_left_behind_is_the_steps_fault() -> None:
+    found = walk("leaves-a-lock")
+    assert [bool(step.trouble) for step in found.up] == [False, True]
+    assert "a lock on a table is still held" in found.up[-1].trouble

@@ -39,13 +39,15 @@ def test_the_order_of_columns_does_not_count(probe: Probe) -> None:
     [
         ("ALTER TABLE tasks ALTER COLUMN priority SET NOT NULL", "column tasks.priority was 'integer'"),
         ("ALTER TABLE tasks ALTER COLUMN priority SET DEFAULT 0", "is 'integer DEFAULT 0'"),
-        ("CREATE INDEX by_title ON tasks (title)", "index by_title is new"),
+        ("CREATE INDEX by_title ON tasks (title)", "index tasks.by_title is new"),
         ("ALTER TABLE tasks DROP CONSTRAINT tasks_title_check", "constraint tasks.tasks_title_check is gone"),
         ("CREATE TYPE mood AS ENUM ('good')", "type mood is new"),
         ("CREATE SEQUENCE numbers", "sequence numbers is new"),
         ("CREATE VIEW shown AS SELECT title FROM tasks", "view shown is new"),
         ("CREATE FUNCTION one() RETURNS int LANGUAGE sql AS 'SELECT 1'", "function one() is new"),
         ("CREATE SCHEMA elsewhere", "schema elsewhere is new"),
+        ("CREATE SCHEMA e; CREATE TABLE e.tasks (id serial)", "sequence e.tasks.tasks_id_seq is new"),
+        ("ALTER TABLE tasks ADD n int GENERATED ALWAYS AS (id + 1) STORED", "column tasks.n is new"),
         ("CREATE DOMAIN rank AS int", "type rank is new"),
     ],
 )
@@ -63,3 +65,23 @@ def test_bookkeeping_can_be_left_out(probe: Probe) -> None:
     after = schema.read(probe)
     assert schema.tables(after) == {"tasks", "revisions"}
     assert schema.without(after, {"revisions"}) == before
+
+
+def test_bookkeeping_can_lie_in_a_schema_of_its_own(probe: Probe) -> None:
+    probe.execute(TABLE)
+    before = schema.read(probe)
+    probe.execute('CREATE SCHEMA "Records"')
+    probe.execute('CREATE TABLE "Records"."Revisions" (number serial PRIMARY KEY)')
+    probe.execute('CREATE TABLE "Records".owner (name text)')
+    after = schema.read(probe)
+    assert schema.tables(after) == {"tasks", "Records.Revisions", "Records.owner"}
+    assert schema.without(after, {"Records.Revisions"}) == before
+    assert schema.places(probe)["Records.Revisions"].as_string() == '"Records"."Revisions"'
+
+
+def test_a_type_does_not_belong_to_a_table_because_of_its_name(probe: Probe) -> None:
+    probe.execute("CREATE TABLE revision (number int)")
+    probe.execute("CREATE TYPE revision_state AS ENUM ('good')")
+    probe.execute("CREATE FUNCTION revision() RETURNS int LANGUAGE sql AS 'SELECT 1'")
+    left = schema.without(schema.read(probe), {"revision"})
+    assert sorted(left) == ["function revision()", "type revision_state"]

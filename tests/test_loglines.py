@@ -1,0 +1,32 @@
+"""Log lines for people with little room."""
+
+import json
+
+import pytest
+
+from labkit.loglines import readable
+
+
+def test_what_matters_comes_first() -> None:
+    line = json.dumps(
+        {
+            "timestamp": "2026-01-01T00:00:00Z",
+            "service": "worker-service",
+            "task_id": 7,
+            "error": "the disk is full",
+            "msg": "task failed",
+            "level": "warning",
+        }
+    )
+    assert readable(line) == "warning task failed: the disk is full · task_id=7"
+
+
+def test_a_line_may_hold_little() -> None:
+    assert readable('{"msg": "hello"}') == "hello"
+
+
+@pytest.mark.parametrize(
+    "line", ["", "plain text", "{", "{}", '{"level": "info"}', "[1]", '"msg"', "{" * 5000, '{"a": 1} tail']
+)
+def test_everything_else_stays_as_it_is(line: str) -> None:
+    assert readable(line) == line

@@ -1,0 +1,102 @@
+"""The reference's worker, where no client can get at it: task types that misbehave."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).parent.parent / "project"
+
+
+@pytest.fixture
+def run(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The module worker_service.run, with the task type `odd` to be set."""
+    monkeypatch.syspath_prepend(str(PROJECT))
+    from worker_service import run
+
+    yield run
+    run.TASK_TYPES.pop("odd", None)
+
+
+def outcome(run: Any, do: Any, payload: dict[str, Any] | None = None) -> tuple[Any, str | None]:
+    """The result and the error of a run of the task type `do`."""
+    from worker_service.queue import Task
+
+    run.TASK_TYPES["odd"] = do
+    ended = asyncio.run(run.run(Task("1", "a task", "odd", payload or {}, None, 1)))
+    return ended.result if ended.result is None else json.loads(ended.result), ended.error
+
+
+async def raises(payload: dict[str, Any]) -> None:
+    raise KeyError("colour")
+
+
+async def leaves(payload: dict[str, Any]) -> None:
+    raise SystemExit(3)
+
+
+async def hangs(payload: dict[str, Any]) -> None:
+    await asyncio.Event().wait()
+
+
+async def returns_a_set(payload: dict[str, Any]) -> Any:
+    return {"a": {1, 2}}
+
+
+async def returns_not_a_number(payload: dict[str, Any]) -> Any:
+    return {"a": float("nan")}
+
+
+async def returns_itself(payload: dict[str, Any]) -> Any:
+    endless: dict[str, Any] = {}
+    endless["a"] = endless
+    return endless
+
+
+@pytest.mark.parametrize(
+    ("do", "reason"),
+    [
+        (raises, "KeyError: 'colour'"),
+        (leaves, "SystemExit: 3"),
+        (hangs, "not done after 0.05 s"),
+        (returns_a_set, "the result is no JSON"),
+        (returns_not_a_number, "the result is no JSON"),
+        (returns_itself, "the result is no JSON"),
+    ],
+)
+def test_a_type_that_misbehaves_fails_its_task(
+    run: Any, monkeypatch: pytest.MonkeyPatch, do: Any, reason: str
+) -> None:
+    monkeypatch.setattr(run, "TIME_LIMIT_S", 0.05)
+    result, error = outcome(run, do)
+    assert result is None
+    assert error is not None
+    assert error.startswith(reason)
+
+
+def test_an_error_can_be_stored_whatever_it_holds(run: Any) -> None:
+    async def says_odd_things(payload: dict[str, Any]) -> None:
+        raise ValueError("nul \0 and half a pair \ud83d")
+
+    _, error = outcome(run, says_odd_things)
+    assert error == "ValueError: nul \ufffd and half a pair ?"
+
+
+def test_being_stopped_from_outside_is_no_failure_of_the_task(run: Any) -> None:
+    from worker_service.queue import Task
+
+    run.TASK_TYPES["odd"] = hangs
+
+    async def stop() -> None:
+        running = asyncio.create_task(run.run(Task("1", "a task", "odd", {}, None, 1)))
+        await asyncio.sleep(0)
+        running.cancel()
+        await running
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(stop())
