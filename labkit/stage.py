@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, TypeVar
 
 from labkit import audit, evidence, services, tasks
@@ -194,10 +195,18 @@ def completes_a_task(stage: Stage) -> None:
     seen = {name: task.get(name) for name in wanted}
     expect(seen == wanted, f"the task, done: {wanted}", seen)
     expect(
-        task["updated_at"] > created["updated_at"],
+        _time(task["updated_at"]) > _time(created["updated_at"]),
         "updated_at to tell when it ended",
         f"{task['updated_at']}, the same as when it was created",
     )
+
+
+def _time(text: object) -> datetime:
+    """A time as the API gives it; fails the check if it is none."""
+    try:
+        return datetime.fromisoformat(str(text))
+    except ValueError:
+        raise CheckFailed("updated_at as a time with its zone (RFC 3339)", text) from None
 
 
 @contextmanager

@@ -23,15 +23,16 @@ def test_polls_as_told(stage):
     """
     interval_s, intervals = 0.5, 8
     with psycopg.connect(stage.server.admin_url, autocommit=True) as admin:
-        worker = stage.ready_worker(WORKER_POLL_INTERVAL=f"{int(interval_s * 1000)}ms")
+        worker = stage.ready_worker(WORKER_POLL_INTERVAL=f"{int(interval_s * 1000)}ms", DB_POOL_MAX="2")
         stage.probe.close()
+        stage.until(lambda: not _connected(admin, stage, "labkit-probe"), within=5)
         before = _transactions(admin, stage)
         did(f"let the worker be idle for {intervals} intervals of {interval_s:g} s")
         stage.until(lambda: None, within=interval_s * intervals)
         passed = scaled(interval_s * intervals) / interval_s
-        worker.send(signal.SIGTERM)  # its counters are complete when its connections are closed
+        worker.send(signal.SIGTERM)  # the count is complete when its connections are closed
         worker.wait(within=5)
-        stage.until(lambda: _transactions(admin, stage) > before, within=2)
+        stage.until(lambda: not _connected(admin, stage), within=5)
         counted = _transactions(admin, stage) - before
     most = 3 * passed + START_AND_STOP
     expect(
@@ -64,6 +65,12 @@ def test_rests_while_idle(stage):
 def _transactions(admin, stage):
     [(count,)] = admin.execute(TRANSACTIONS, [stage.database.name]).fetchall()
     return count
+
+
+def _connected(admin, stage, name="%"):
+    """Who is connected; a connection hands in what it has counted at its very end."""
+    query = "SELECT FROM pg_stat_activity WHERE datname = %s AND application_name LIKE %s"
+    return admin.execute(query, [stage.database.name, name]).fetchall()
 
 
 def _cpu(process):

@@ -64,9 +64,6 @@ def test_claim_is_seen_by_others(stage):
     seen = {name: row[name] for name in ("status", "assigned_worker", "attempts")}
     wanted = {"status": "processing", "assigned_worker": "worker-7", "attempts": 1}
     expect(seen == wanted, f"while it sleeps: {wanted}", seen)
-    expect(
-        row["updated_at"] > row["created_at"], "updated_at to have moved with the claim", row["updated_at"]
-    )
 
 
 @check(points=0.8, read=CLAIMING)

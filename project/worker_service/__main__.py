@@ -8,6 +8,7 @@ import psycopg
 import structlog
 
 from flowforge import database, logging
+from flowforge.logging import describe
 from flowforge.settings import ConfigurationError, load
 from worker_service.queue import Queue
 from worker_service.settings import WorkerSettings
@@ -16,7 +17,7 @@ from worker_service.worker import Worker
 log = structlog.get_logger()
 
 # How long the last words to the database may take, after SHUTDOWN_TIMEOUT.
-GIVE_BACK_S = 3.0
+LAST_WORDS_S = 3.0
 
 
 async def serve(settings: WorkerSettings) -> None:
@@ -34,14 +35,15 @@ async def serve(settings: WorkerSettings) -> None:
     await asyncio.wait({working}, timeout=settings.shutdown_timeout)
     if working.done():
         await working  # a mistake of ours ends the process, and loudly
-    else:
-        try:
-            async with asyncio.timeout(GIVE_BACK_S):
+    try:
+        async with asyncio.timeout(LAST_WORDS_S):
+            if not working.done():
                 working.cancel()
                 await asyncio.wait({working})
                 await worker.give_back()
-        except (psycopg.Error, TimeoutError) as error:
-            log.error("some tasks could not be given back; their leases will end", error=str(error).strip())
+            await queue.say_goodbye()
+    except (psycopg.Error, TimeoutError) as error:
+        log.error("the end could not be written down; the leases will run out", error=describe(error))
     await queue.close()
     log.info("worker stopped")
 

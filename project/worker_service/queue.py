@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection, AsyncCursor
-from psycopg.rows import class_row, scalar_row
+from psycopg.rows import class_row, scalar_row, tuple_row
 
 CONNECT_TIMEOUT_S = 3
 
@@ -100,6 +100,18 @@ HEARTBEAT = """
           AND leased_until IS NOT NULL
     )
 """
+
+# Rows of workers that left without a word are of no use to anybody after a day.
+SIGN_OF_LIFE = """
+    WITH forgotten AS (
+        DELETE FROM workers WHERE alive_until < clock_timestamp() - interval '1 day'
+    )
+    INSERT INTO workers (id, alive_until)
+    VALUES (%(worker)s, clock_timestamp() + make_interval(secs => %(lease)s))
+    ON CONFLICT (id) DO UPDATE SET alive_until = EXCLUDED.alive_until
+"""
+
+GOODBYE = "DELETE FROM workers WHERE id = %(worker)s"
 
 # A task that has taken its workers with it often enough is ended here, or it would go on for ever.
 REAP = """
@@ -192,13 +204,15 @@ class Queue:
     _connection: AsyncConnection | None = None
 
     async def turn(
-        self, held: Collection[Task], outcomes: Collection[Outcome], reap: bool, claim: int
+        self, alive: bool, held: Collection[Task], outcomes: Collection[Outcome], reap: bool, claim: int
     ) -> Turn:
-        """One visit to the database, in one transaction: renew the leases that we hold, write down how runs
-        ended, free what lost workers left, claim up to `claim` tasks. What is not needed is not sent."""
+        """One visit to the database, in one transaction: say that we live, renew the leases that we hold,
+        write down how runs ended, free what lost workers left, claim up to `claim` tasks. What is not needed
+        is not sent."""
         completed = [outcome for outcome in outcomes if outcome.error is None]
         failed = [outcome for outcome in outcomes if outcome.error is not None]
         async with self._connected() as connection, connection.pipeline():
+            await self._send(alive, SIGN_OF_LIFE)
             lost = await self._send(held, HEARTBEAT, scalar_row, **runs(held))
             complete = await self._send(
                 completed,
@@ -224,6 +238,11 @@ class Queue:
         async with self._connected():
             return await fetch(await self._send(held, RELEASE, scalar_row, **runs(held)))
 
+    async def say_goodbye(self) -> None:
+        """Tell that this worker is no longer there."""
+        async with self._connected():
+            await self._send(True, GOODBYE)
+
     async def close(self) -> None:
         if self._connection is not None:
             await self._connection.close()
@@ -243,7 +262,7 @@ class Queue:
             raise
 
     async def _send(
-        self, wanted: object, statement: LiteralString, rows: Any, **parameters: object
+        self, wanted: object, statement: LiteralString, rows: Any = tuple_row, **parameters: object
     ) -> AsyncCursor[Any] | None:
         if not wanted or self._connection is None:
             return None

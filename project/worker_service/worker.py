@@ -39,8 +39,9 @@ class Every:
     def done(self) -> None:
         self.next = monotonic() + self.seconds
 
-    def hurry(self) -> None:
-        self.next = 0.0
+    def hurry(self, seconds: float = 0.0) -> None:
+        """Be due so soon, at the latest."""
+        self.next = min(self.next, monotonic() + seconds)
 
 
 class Worker:
@@ -97,10 +98,10 @@ class Worker:
             self.look.hurry()
         room = min(self.room(), self.most_at_once) if self.look.wait() == 0 else 0
         reap = room > 0 and self.reap.wait() == 0
-        held = self.held() if self.heartbeat.wait() == 0 else ()
+        beat = self.heartbeat.wait() == 0
         outcomes = tuple(self.ended)
-        turn = await self.queue.turn(held, outcomes, reap, claim=room)
-        if held or not self.running:
+        turn = await self.queue.turn(beat, self.held() if beat else (), outcomes, reap, claim=room)
+        if beat:
             self.heartbeat.done()
         if reap:
             self.reap.done()
@@ -123,7 +124,7 @@ class Worker:
                 log_end(outcome)
         self.ended = [outcome for outcome in self.ended if outcome.task.id not in settled]
         if any(outcome.task.id not in settled for outcome in outcomes):
-            self.heartbeat.hurry()  # which tells whether they are locked or lost
+            self.heartbeat.hurry(RETRY_S)  # which tells whether they are locked or lost
         for reaped in turn.reaped:
             log_reaped(reaped)
 
@@ -142,18 +143,13 @@ class Worker:
     def held(self) -> list[Task]:
         return [*self.running, *(outcome.task for outcome in self.ended)]
 
-    def pause(self) -> float | None:
-        """How long nothing is due, in seconds; None: for ever."""
-        pauses = [0.0] if self.finished() else []
-        if self.room():
-            pauses.append(self.look.wait())
-        if self.running:
-            pauses.append(self.heartbeat.wait())
-        if self.ended:
-            pauses.append(RETRY_S)
-        return min(pauses, default=None)
+    def pause(self) -> float:
+        """How long nothing is due, in seconds."""
+        if self.finished():
+            return 0.0
+        return min(self.heartbeat.wait(), self.look.wait()) if self.room() else self.heartbeat.wait()
 
-    async def wait_for_change(self, at_most: float | None) -> None:
+    async def wait_for_change(self, at_most: float) -> None:
         """Returns when a run has ended, when we are told to stop, or when the time is up."""
         if at_most == 0:
             return
