@@ -149,11 +149,22 @@ def prove(
     every: Annotated[
         int, typer.Option(metavar="N", min=1, help="Only every N-th of the wrong specimens.")
     ] = 1,
+    repeat: Annotated[
+        int | None,
+        typer.Option("--flakes", metavar="N", min=1, help="Instead: the reference N times, half under load."),
+    ] = None,
+    lab: Annotated[str | None, typer.Option("--lab", help="With --flakes: on this lab only.")] = None,
 ) -> int:
     """Prove that the checks are right: every wrong specimen fails just where it should, every right one
-    passes."""
+    passes, and the reference passes every time."""
+    from labkit import manifest
+    from labkit.proof import flakes
     from labkit.proof import prove as proving
 
+    if repeat is not None:
+        return flakes.run(ROOT, [_folder(lab).name] if lab else sorted(manifest.labs(ROOT)), repeat)
+    if lab is not None:
+        raise UsageError("--lab goes with --flakes.", "Name specimens instead: lab prove 'lab03/*'")
     return proving.run(ROOT, names or [], processes, every)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -31,6 +31,15 @@ _KEPT = ("title", "description", "status", "type", "priority", "payload", "creat
 
 Rows = dict[str, dict[str, str | None]]
 """Id → column → value."""
+
+_LISTEN = """
+    CREATE SCHEMA labkit;
+    CREATE TABLE labkit.statements (number integer GENERATED ALWAYS AS IDENTITY, statement text);
+    CREATE FUNCTION labkit.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
+        $$ BEGIN INSERT INTO labkit.statements (statement) VALUES (current_query()); END $$;
+    CREATE EVENT TRIGGER labkit_note ON ddl_command_start EXECUTE FUNCTION labkit.note();
+"""
+
 Direction = Literal["up", "down"]
 _COMMANDS: dict[Direction, str] = {"up": "migrate-one", "down": "rollback-one"}
 
@@ -71,6 +80,8 @@ class Walk:
     again: Schema = field(default_factory=dict)
     again_trouble: str = ""
     """What went wrong with the last `migrate`, in a few lines."""
+    statements: list[str] = field(default_factory=list)
+    """The DDL of all steps up but the first, in order."""
 
     @property
     def steps(self) -> list[Step]:
@@ -87,15 +98,18 @@ class Walk:
 
 
 def walk(
-    project: Project, database: Database, spare: Database, settings: Mapping[str, str] | None = None
+    project: Project,
+    database: Database,
+    newest: Callable[[], Schema | None],
+    settings: Mapping[str, str] | None = None,
 ) -> Walk:
     """Walk an empty database up, down, and up again; stops at the first step whose command went wrong.
 
-    `spare` is another empty one, on which `migrate` shows where the top is, should a step fail. `settings`
-    are variables for the project besides DATABASE_URL.
+    `newest` gives the schema that `migrate` makes of an empty database, None if it fails: where the top is,
+    should a step fail. `settings` are variables for the project besides DATABASE_URL.
     """
     found = Walk()
-    route = _Route(project, database, spare, settings or {})
+    route = _Route(project, database, newest, settings or {})
     probe = Probe.of(database)
     probe.connection.execute(SQL("SET lock_timeout = {}").format(f"{scaled(_LOCK_S):.0f}s"))
     try:
@@ -106,7 +120,10 @@ def walk(
             found.up.append(step)
             if step.trouble:
                 return found
-        for number in range(1, _MOST_STEPS):
+            if number == 1:
+                probe.connection.execute(_LISTEN)
+        found.statements = _heard(probe)
+        for number in range(1, len(found.up) + 1):
             step = _step(route, probe, "down", number, steps_up=len(found.up))
             if step is None:
                 break
@@ -114,7 +131,7 @@ def walk(
             if step.trouble:
                 return found
         found.bottom = schema.read(probe)
-        found.again_trouble = _run(route, "migrate", database)
+        found.again_trouble = _run(route, "migrate")
         found.again = schema.read(probe)
         return found
     finally:
@@ -125,16 +142,22 @@ def walk(
 class _Route:
     project: Project
     database: Database
-    spare: Database
+    newest: Callable[[], Schema | None]
     settings: Mapping[str, str]
 
 
-def _run(route: _Route, process_type: str, database: Database) -> str:
+def _heard(probe: Probe) -> list[str]:
+    """The statements of a database that listens, which it stops."""
+    rows = probe.query("SELECT statement, min(number) FROM labkit.statements GROUP BY 1 ORDER BY 2")
+    probe.connection.execute("DROP EVENT TRIGGER labkit_note; DROP SCHEMA labkit CASCADE")
+    return [row["statement"] for row in rows]
+
+
+def _run(route: _Route, process_type: str) -> str:
     """What went wrong with a command, in a few lines; empty if it exited with 0."""
     try:
-        ended = services.run(
-            route.project, process_type, {**route.settings, "DATABASE_URL": database.url}, STEP_S
-        )
+        settings = {**route.settings, "DATABASE_URL": route.database.url}
+        ended = services.run(route.project, process_type, settings, STEP_S)
     except ProjectError as error:
         return f"{error.saw} (expected {error.expected})"
     if ended.exit_code == 0:
@@ -146,7 +169,7 @@ def made_by_the_tool(
     project: Project, empty: Database, settings: Mapping[str, str] | None = None
 ) -> set[str]:
     """The tables that `rollback-one` makes in an empty database: no revision has, so they are the tool's."""
-    _run(_Route(project, empty, empty, settings or {}), _COMMANDS["down"], empty)
+    _run(_Route(project, empty, lambda: None, settings or {}), _COMMANDS["down"])
     probe = Probe.of(empty)
     try:
         return schema.tables(schema.read(probe))
@@ -166,14 +189,12 @@ class _State:
 def _step(route: _Route, probe: Probe, direction: Direction, number: int, steps_up: int = 0) -> Step | None:
     """Go one step; None at the top and at the bottom, where a command changes nothing and may fail."""
     before = _state(probe)
-    trouble = _run(route, _COMMANDS[direction], route.database)
+    trouble = _run(route, _COMMANDS[direction])
     try:
         after = _state(probe)
     except Locked:
         left = "it has ended, but a lock on a table is still held: a session of its own is still open"
         return Step(direction, number, before.schema, "\n".join(filter(None, [trouble, left])))
-    if direction == "down" and number > steps_up and after.schema == before.schema:
-        return None
     if after == before:
         if not trouble:
             return None
@@ -194,14 +215,10 @@ def _step(route: _Route, probe: Probe, direction: Direction, number: int, steps_
 
 
 def _is_the_top(route: _Route, reached: Schema) -> bool:
-    """Whether `migrate` makes of an empty database what the steps have reached."""
-    if not reached or _run(route, "migrate", route.spare):
-        return False
-    probe = Probe.of(route.spare)
-    try:
-        return schema.read(probe) == reached
-    finally:
-        probe.close()
+    """Whether `migrate` makes of an empty database what the steps have reached; yes if it makes nothing, for
+    then it says nothing about the top."""
+    newest = route.newest()
+    return bool(reached) and newest is not None and (newest == reached or "table tasks" not in newest)
 
 
 def _state(probe: Probe) -> _State:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from labkit.errors import LabError, UsageError
-from labkit.proof import prove, specimens
+from labkit.proof import flakes, prove, specimens
 
 ROOT = Path(__file__).parent.parent
 
@@ -299,3 +299,20 @@ def test_the_specimens_of_this_repository_can_be_read() -> None:
     assert broken == []
     assert {"reference", "starter", "single_file", "aiohttp_memory"} <= {specimen.name for specimen in known}
     assert textwrap.shorten(known[0].story, 100)
+
+
+def test_the_reference_is_repeated_until_it_fails(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p labkit.pytest_plugin -p random_order.plugin")
+    monkeypatch.setattr(flakes.os, "cpu_count", lambda: 1)
+    assert flakes.run(repository, ["lab01"], 2) == 0
+    out = capsys.readouterr().out
+    assert "2 runs, 4 verdicts" in out
+    assert "no false failure. With 95 % certainty fewer than 100.0% of runs" in out
+    (repository / "project" / "words.txt").write_text("goodbye\n", encoding="utf-8")
+    assert flakes.run(repository, ["lab01"], 1) == 1
+    out = capsys.readouterr().out
+    assert "run 1 (order 1, -n 0, undisturbed): lab01.a.greets: expected hello" in out
+    assert "1 runs with a false failure (100.0%)" in out
+    assert (repository / ".lab" / "flakes" / "run-0001.json").exists()

@@ -1,0 +1,133 @@
+"""`lab prove --flakes N`: the reference again and again; whatever fails then is the checks' own fault."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from labkit import guard, report
+from labkit.checks import Outcome
+from labkit.errors import LabError
+from labkit.report import Report
+
+_RUN_S = 900.0
+_KEPT = Path(".lab", "flakes")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One repetition: in which order, in how many processes, and whether the machine is busy meanwhile."""
+
+    number: int
+
+    @property
+    def under_load(self) -> bool:
+        return self.number % 2 == 0
+
+    @property
+    def processes(self) -> int:
+        return 2 if self.number % 4 in (0, 3) else 0
+
+    def __str__(self) -> str:
+        load = "under load" if self.under_load else "undisturbed"
+        return f"run {self.number} (order {self.number}, -n {self.processes}, {load})"
+
+
+def run(root: Path, labs: Sequence[str], times: int) -> int:
+    """Grade the reference `times` times on `labs`, each time in another order, half of the runs under CPU
+    load; 0 if nothing failed. Reports of runs that failed are kept."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    columns = (TextColumn("repeating"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    failed, verdicts, started = 0, 0, time.monotonic()
+    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
+        bar = progress.add_task("", total=times)
+        for number in range(1, times + 1):
+            one = Run(number)
+            with _load(os.cpu_count() or 1) if one.under_load else contextlib.nullcontext():
+                outcome = _grade(root, labs, one)
+            verdicts += len(outcome.verdicts())
+            problems = [*outcome.verdicts(Outcome.FAILED), *outcome.verdicts(Outcome.ERROR)]
+            for verdict in problems:
+                out.print(
+                    f"✗ {one}: {verdict.id}: expected {verdict.expected}, saw {verdict.saw}", style="red"
+                )
+            if problems:
+                failed += 1
+                _keep(root, one, outcome, out)
+            progress.update(bar, advance=1)
+    out.print(
+        _summary(times, failed, verdicts, time.monotonic() - started), style="red" if failed else "green"
+    )
+    return int(failed > 0)
+
+
+def _summary(times: int, failed: int, verdicts: int, seconds: float) -> str:
+    spent = f"{times} runs, {verdicts:,} verdicts, {seconds / 60:.0f} min, {seconds / times:.1f} s a run"
+    if failed:
+        return f"{spent}: {failed} runs with a false failure ({failed / times:.1%})."
+    return (
+        f"{spent}: no false failure. With 95 % certainty fewer than {min(3 / times, 1):.1%} of runs have one, "
+        f"and fewer than {3 / max(verdicts, 1):.3%} of verdicts are one."
+    )
+
+
+def _grade(root: Path, labs: Sequence[str], one: Run) -> Report:
+    with tempfile.TemporaryDirectory(prefix="lab-flakes-") as scratch:
+        file = Path(scratch, "report.json")
+        command = [sys.executable, "-m", "pytest", *(f"checks/{lab}" for lab in labs)]
+        command += ["--report", str(file), "--graded", "-p", "no:cacheprovider"]
+        command += ["--random-order", f"--random-order-seed={one.number}"]
+        command += ["-n", str(one.processes)] if one.processes else []
+        try:
+            ended = subprocess.run(
+                command,
+                cwd=root,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=_RUN_S,
+                check=False,
+                stdin=subprocess.DEVNULL,
+            )
+        except subprocess.TimeoutExpired:
+            raise LabError(f"{one} did not end within {_RUN_S:.0f} s.") from None
+        if not file.exists() or ended.returncode not in (0, 1, LabError.exit_status):
+            said = "\n".join((ended.stdout + ended.stderr).rstrip().splitlines()[-12:])
+            raise LabError(f"{one} ended with status {ended.returncode}. Its last words:\n{said}")
+        return report.read(file)
+
+
+def _keep(root: Path, one: Run, outcome: Report, out: Console) -> None:
+    folder = root / _KEPT
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / f"run-{one.number:04}.json"
+    report.save(outcome, file)
+    out.print(f"    the whole report: {file.relative_to(root)}")
+
+
+@contextlib.contextmanager
+def _load(processes: int) -> Iterator[None]:
+    """Keep as many cores busy for the length of the block."""
+    burning = [
+        subprocess.Popen([sys.executable, "-c", "while True: pass"], start_new_session=True)
+        for _ in range(processes)
+    ]
+    for process in burning:
+        guard.watch(process.pid)
+    try:
+        yield
+    finally:
+        for process in burning:
+            process.kill()
+            process.wait()
+            guard.forget(process.pid)
