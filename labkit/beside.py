@@ -37,6 +37,18 @@ class Ahead:
         for name, play in plays.items():
             self._begun[name] = self._pool.submit(_perform, play)
 
+    def begin_in_turn(self, plays: Mapping[str, Callable[[], None]], close: Callable[[], None]) -> None:
+        """Begin plays that share something and therefore follow one another; `close` comes after the last."""
+        futures: dict[str, Future[Performance]] = {name: Future() for name in plays}
+        self._begun.update(futures)
+
+        def perform_all() -> None:
+            for name, play in plays.items():
+                futures[name].set_result(_perform(play))
+            close()
+
+        self._pool.submit(perform_all)
+
     def prepare(self, name: str, play: Callable[[], None]) -> None:
         """Begin that play only if somebody asks how it went, and unless it has begun already."""
         self._prepared[name] = play

@@ -57,6 +57,20 @@ class Stage:
         evidence.journal().logs.append(service.tail())
         return service
 
+    def keep_worker(self, **settings: str) -> None:
+        """Have a worker at work that was started with these settings by an earlier call, or is now."""
+        if not self._workers:
+            self.worker(**settings)
+            return
+        evidence.did("with a worker that is at work already", kind="worker")
+        evidence.journal().logs.append(self._workers[-1].tail())
+
+    def end_workers(self) -> None:
+        """Kill all workers; those of whatever comes next begin anew."""
+        for worker in self._workers:
+            worker.kill()
+        self._workers.clear()
+
     def ready_worker(self, **settings: str) -> Service:
         """Start a worker and wait until it has done a first task, so that it is idle and known to work."""
         service = self.worker(**settings)
@@ -78,15 +92,18 @@ class Stage:
         evidence.did(f"psql: INSERT a task: {type} {evidence.shorten(given, 80)}", kind="add")
         return task
 
-    def add_many(self, count: int, type: str = "noop", payload: Mapping[str, Any] | None = None) -> None:
-        """INSERT as many tasks with one statement."""
-        self.probe.execute(
+    def add_many(self, count: int, type: str = "noop", payload: Mapping[str, Any] | None = None) -> list[str]:
+        """INSERT as many tasks with one statement; their ids."""
+        given = json.dumps(payload or {})
+        evidence.did(f"psql: INSERT {count} tasks: {type} {evidence.shorten(given, 80)}", kind="add")
+        rows = self.probe.query(
             "INSERT INTO tasks (title, type, payload)"
-            " SELECT 'task ' || n, %s, %s FROM generate_series(1, %s) n",
+            " SELECT 'task ' || n, %s, %s FROM generate_series(1, %s) n RETURNING id::text AS id",
             type,
-            json.dumps(payload or {}),
+            given,
             count,
         )
+        return [row["id"] for row in rows]
 
     def reconnect(self) -> None:
         """A new probe, after the server or the check has closed the old one."""

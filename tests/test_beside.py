@@ -58,6 +58,22 @@ def test_what_has_begun_is_not_prepared_again(ahead: Ahead) -> None:
     assert [action.text for action in ahead.performance("gate").journal.actions] == ["begun"]
 
 
+def test_plays_that_share_something_follow_one_another(ahead: Ahead) -> None:
+    order: list[str] = []
+
+    def fails() -> None:
+        order.append("two")
+        raise CheckFailed("this", "that")
+
+    closed = threading.Event()
+    plays = {"one": lambda: order.append("one"), "two": fails, "three": lambda: order.append("three")}
+    ahead.begin_in_turn(plays, close=closed.set)
+    assert isinstance(ahead.performance("two").error, CheckFailed)
+    assert ahead.performance("three").error is None
+    assert order == ["one", "two", "three"]
+    assert closed.wait(10)
+
+
 def test_the_end_breaks_off_what_waits_and_leaves_out_the_rest() -> None:
     ahead = beside.ahead(1)
     begun: list[str] = []

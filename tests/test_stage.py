@@ -116,6 +116,20 @@ def test_a_worker_that_was_told_to_end_may_be_gone(play: Stage) -> None:
     assert row["status"] == "completed"
 
 
+def test_a_worker_that_is_kept_is_started_once_and_anew_after_the_end(play: Stage) -> None:
+    with evidence.aside(Journal()) as journal:
+        play.keep_worker()
+        play.keep_worker()
+    assert [action.text for action in journal.actions] == [
+        "start a worker",
+        "with a worker that is at work already",
+    ]
+    play.end_workers()
+    play.keep_worker()
+    [row] = play.wait_for_end(*play.add_many(1))
+    assert row["status"] == "completed"
+
+
 def test_who_waits_is_told_when_the_run_is_over(play: Stage) -> None:
     threading.Timer(0.2, play.over.set).start()
     with pytest.raises(stage.Over):

@@ -7,21 +7,56 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
-from labkit import advice, contract, evidence, migrations, postgres
+from labkit import advice, contract, evidence, migrations, postgres, schema
 from labkit import outage as outages
-from labkit.advice import Advice
 from labkit.evidence import Blocked, CheckFailed, Journal, did
 from labkit.http import Client
 from labkit.outage import Hang, Outage
 from labkit.postgres import Database
 from labkit.probe import Probe
 from labkit.project import ProjectError
+from labkit.schema import Schema
 from labkit.services import Service
 
+HERE = Path(__file__).parent
 WALKS = "lab02.migrations.newest_from_empty"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What is made beside the checks takes its time: let the checks that need it come last."""
+    places = [place for place, item in enumerate(items) if item.path.parent == HERE]
+    ours = sorted((items[place] for place in places), key=_waits)
+    for place, item in zip(places, ours, strict=True):
+        items[place] = item
+
+
+def _waits(item: pytest.Item) -> bool:
+    return not SLOW.keys().isdisjoint(getattr(item, "fixturenames", ()))
+
+
+@pytest.fixture(scope="session")
+def table_there(shared_stack) -> bool:
+    """Whether `migrate` has made a table for the shared API, which is what all checks build upon."""
+    if isinstance(shared_stack, ProjectError):
+        return False
+    return _has_table(shared_stack.database)
+
+
+def _has_table(database: Database) -> bool:
+    with closing(Probe.of(database)) as probe:
+        return bool(probe.value("SELECT to_regclass('tasks') IS NOT NULL"))
+
+
+@pytest.fixture
+def stack(stack, gate, table_there) -> object:
+    """The shared API; blocks the check if it has no table to work on."""
+    if not table_there:
+        raise Blocked(gate, CheckFailed("a table `tasks` in the database once `migrate` has run", "none"))
+    return stack
 
 
 @pytest.fixture
@@ -56,8 +91,38 @@ def own_api(own_stack) -> Callable[..., AbstractContextManager[Own]]:
     return own
 
 
+@pytest.fixture(scope="session")
+def kept() -> list[object]:
+    """The API that `small_pool` lends from check to check; empty at first."""
+    return []
+
+
+@pytest.fixture
+def small_pool(stack, gate, new_stack, kept) -> Callable[[], AbstractContextManager[Own]]:
+    """An API with DB_POOL_MAX=4 and a database of its own, which several checks use in turn; one that fails
+    leaves it to nobody."""
+
+    @contextmanager
+    def use() -> Iterator[Own]:
+        did("start `api` with DB_POOL_MAX=4")
+        if not kept or kept[0].service.exit_code is not None:
+            kept[:] = [new_stack(surveyed=stack.surveyed, DB_POOL_MAX="4")]
+        started = kept[0]
+        started.client.gate = gate
+        evidence.journal().logs.append(started.service.tail())
+        try:
+            with closing(Probe.of(started.database)) as probe:
+                yield Own(started.service, started.client, probe, started.database)
+        except BaseException:
+            kept.clear()
+            started.service.kill()
+            raise
+
+    return use
+
+
 @pytest.fixture(scope="session", autouse=True)
-def beside(request) -> Iterator[dict[str, Future]]:
+def beside(request, top) -> Iterator[dict[str, Future]]:
     """What takes long and mostly waits, made beside the other checks: fixture name → its result to be."""
     asked = {name for item in request.session.items for name in getattr(item, "fixturenames", ())}
     makers = {name: maker for name, maker in SLOW.items() if name in asked}
@@ -66,25 +131,40 @@ def beside(request) -> Iterator[dict[str, Future]]:
     except ProjectError:
         makers = {}
     with ThreadPoolExecutor(max(len(makers), 1)) as pool:
-        yield {name: pool.submit(maker, the_project, request) for name, maker in makers.items()}
+        begun = {name: pool.submit(maker, the_project, request, top) for name, maker in makers.items()}
+        if "walk" in begun:
+            _tell_the_top(request, top)
+        yield begun
 
 
-def _walk(the_project, request) -> migrations.Walk:
-    server = postgres.open_server(request.config.option.postgres)
-    with server.database("walk") as database, server.database("spare") as spare:
-        return migrations.walk(the_project, database, spare)
+@pytest.fixture(scope="session")
+def top() -> Future[Schema | None]:
+    """The schema that `migrate` makes, None if it fails; for the walk, which cannot ask for fixtures."""
+    return Future()
 
 
-def _advice(the_project, request) -> list[Advice]:
-    with postgres.open_server(request.config.option.postgres).database("advice") as database:
-        return advice.on_migrations(the_project, database)
+def _tell_the_top(request, top) -> None:
+    try:
+        made = request.getfixturevalue("_migrated_or_not")
+        if isinstance(made, ProjectError):
+            top.set_result(None)
+            return
+        with closing(Probe.of(made)) as probe:
+            top.set_result(schema.read(probe))
+    except BaseException as error:
+        top.set_exception(error)  # or the walk would wait for ever
+        raise
+
+
+def _walk(the_project, request, top) -> migrations.Walk:
+    with postgres.open_server(request.config.option.postgres).database("walk") as database:
+        return migrations.walk(the_project, database, top.result)
 
 
 SLOW = {
     "walk": _walk,
-    "advised": _advice,
-    "outage": lambda the_project, request: outages.observe(the_project, contract.load()),
-    "hang": lambda the_project, request: outages.hang(the_project, contract.load()),
+    "outage": lambda the_project, request, top: outages.observe(the_project, contract.load()),
+    "hang": lambda the_project, request, top: outages.hang(the_project, contract.load()),
 }
 
 
@@ -111,12 +191,9 @@ def _tell(of: Journal) -> None:
 
 
 @pytest.fixture
-def advised(the_project, beside) -> None:
+def advised(walk) -> None:
     """Shows what a linter would advise about the migrations, whatever the check's outcome."""
-    error = beside["advised"].exception()
-    if isinstance(error, ProjectError):
-        return  # the checks of the migrations say what is wrong
-    found = beside["advised"].result()
+    found = advice.on_statements(walk.statements)
     evidence.journal().advice.extend(f"(not graded) {one}" for one in found)
 
 
@@ -136,9 +213,21 @@ def _migrated_or_not(request) -> Database | ProjectError:
 
 
 @pytest.fixture
-def migrated_database(server, _migrated_or_not) -> Iterator[Database]:
-    """A database that `migrate` has brought to the newest revision; blocks the check if it could not."""
+def newest(server, _migrated_or_not) -> Iterator[Database]:
+    """A database as `migrate` has made it of an empty one; fails the check if that could not be done."""
     if isinstance(_migrated_or_not, ProjectError):
-        raise Blocked(WALKS, CheckFailed(_migrated_or_not.expected, _migrated_or_not.saw))
-    with server.database("migrated", template=_migrated_or_not.name) as database:
+        raise CheckFailed(_migrated_or_not.expected, _migrated_or_not.saw)
+    with server.database("newest", template=_migrated_or_not.name) as database:
         yield database
+
+
+@pytest.fixture
+def migrated_database(request) -> Database:
+    """The same, with a table `tasks`; blocks the check if there is none."""
+    try:
+        database = request.getfixturevalue("newest")
+    except CheckFailed as cause:
+        raise Blocked(WALKS, cause) from None
+    if not _has_table(database):
+        raise Blocked(WALKS, CheckFailed("a table `tasks` once `migrate` has run", "none"))
+    return database

@@ -75,12 +75,12 @@ def test_health_does_not_hang(hang):
 
 
 @check(points=0.5, read=HANDOUT)
-def test_dead_connections_go_unnoticed(own_api):
+def test_dead_connections_go_unnoticed(small_pool):
     """After all its connections were killed, the API's next requests do not notice.
 
     How do you find out that a connection is dead: before you need it, or when your client is waiting?
     """
-    with own_api(fresh=True, DB_POOL_MAX="4") as own:
+    with small_pool() as own:
         task = tasks.create(own.api)
         for _ in range(3):
             own.probe.kill_connections()
@@ -91,12 +91,12 @@ def test_dead_connections_go_unnoticed(own_api):
 
 
 @check(points=0.5, read=HANDOUT)
-def test_unexpected_errors_are_500(own_api):
+def test_unexpected_errors_are_500(small_pool):
     """An error of the database that nobody expected is a 500, shows nothing of the inside, and is survived.
 
     What does an attacker learn from your error messages?
     """
-    with own_api(fresh=True) as own:
+    with small_pool() as own:
         own.probe.execute("ALTER TABLE tasks RENAME TO tasks_away")
         for answer in (own.api.get("/tasks"), own.api.post("/tasks", json={"title": "x"})):
             answer.expect_error(500, "internal", "while the table is missing")

@@ -4,10 +4,10 @@ import signal
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
-from labkit import tasks
+from labkit import services, tasks
 from labkit.checks import check
 from labkit.deadlines import wait_until
-from labkit.evidence import CheckFailed, expect
+from labkit.evidence import CheckFailed, did, expect, journal
 from labkit.project import ProjectError
 
 HANDOUT = "lab-02-database.md#tasks-that-stay"
@@ -21,13 +21,14 @@ WHOLE = {
 
 
 @check(points=0.3, read=HANDOUT)
-def test_works_on_the_database(shared_stack, gate):
+def test_works_on_the_database(shared_stack, table_there):
     """On a migrated database the API starts, and a task can be created and read back.
 
     Which of your parts meet here for the first time: the migrations, the pool, the queries?
     """
     if isinstance(shared_stack, ProjectError):
         raise CheckFailed(shared_stack.expected, shared_stack.saw)
+    expect(table_there, "a table `tasks` in the database once `migrate` has run", "no such table")
     api = shared_stack.client
     created = api.post("/tasks", json={"title": "Into the table"}).expect(201).task
     again = api.get(f"/tasks/{created['id']}").expect(200).task
@@ -49,18 +50,19 @@ def test_health_names_the_database(api):
 
 
 @check(points=0.4, read=HANDOUT)
-def test_survives_a_restart(own_api):
+def test_survives_a_restart(stack, api, the_project):
     """Tasks are still there, unchanged, after the API was stopped and started again.
 
     What in your service would be lost if somebody pulled the plug?
     """
-    with own_api() as own:
-        before = tasks.read(own.api, tasks.create(own.api, **WHOLE))
-        own.service.send(signal.SIGTERM)
-        own.service.wait(within=10)
-    with own_api() as own:
-        after = own.api.get(f"/tasks/{before['id']}").expect(200, "after the restart").task
-        expect(after == before, f"the task as it was: {before}", after)
+    before = tasks.read(api, tasks.create(api, **WHOLE))
+    stack.service.send(signal.SIGTERM)
+    stack.service.wait(within=10)
+    did("start `api` again")
+    stack.service = services.restart_api(the_project, stack.service)
+    journal().logs.append(stack.service.tail())
+    after = api.get(f"/tasks/{before['id']}").expect(200, "after the restart").task
+    expect(after == before, f"the task as it was: {before}", after)
 
 
 @check(points=0.3, read=HANDOUT)
@@ -144,45 +146,42 @@ def test_two_services_see_the_same(api, own_api):
 
 
 @check(points=0.3, read=HANDOUT)
-def test_filters_by_status(own_api):
+def test_filters_by_status(api, probe):
     """`status` filters in the database: the page and the total count only those tasks.
 
     Where should the filter be, so that page 2 of the failed tasks is really page 2?
     """
-    with own_api(fresh=True) as own:
-        for number in range(9):
-            status = ("pending", "completed", "failed")[number % 3]
-            own.probe.insert(title=f"{status} {number}", status=status)
-        for status in ("pending", "completed", "failed"):
-            answer = own.api.get(f"/tasks?status={status}&limit=2&page=2").expect(200)
-            expect(
-                [task.get("status") for task in answer.tasks] == [status] and answer.meta.get("total") == 3,
-                f"the third of 3 {status} tasks on page 2 of 2",
-                answer,
-            )
+    probe.execute("DELETE FROM tasks")
+    for number in range(9):
+        status = ("pending", "completed", "failed")[number % 3]
+        probe.insert(title=f"{status} {number}", status=status)
+    for status in ("pending", "completed", "failed"):
+        answer = api.get(f"/tasks?status={status}&limit=2&page=2").expect(200)
+        expect(
+            [task.get("status") for task in answer.tasks] == [status] and answer.meta.get("total") == 3,
+            f"the third of 3 {status} tasks on page 2 of 2",
+            answer,
+        )
 
 
 @check(points=0.3, read=HANDOUT)
-def test_orders_by_time_then_id(own_api):
+def test_orders_by_time_then_id(api, probe):
     """Lists are ordered by `created_at`, and by `id` where two tasks have the same time.
 
     Ten rows came in with one INSERT, all at the same moment. In which order are they tomorrow?
     """
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     ids = [f"{digit:x}0000000-0000-4000-8000-000000000000" for digit in (7, 2, 11, 4, 14, 1)]
-    with own_api(fresh=True) as own:
-        for number, task_id in enumerate(ids):
-            own.probe.insert(id=task_id, title=f"task {number}", created_at=noon)
-        own.probe.insert(
-            id="f0000000-0000-4000-8000-000000000000", title="first", created_at=noon - timedelta(1)
-        )
-        wanted = ["f0000000-0000-4000-8000-000000000000", *sorted(ids)]
-        seen = []
-        for page in (1, 2, 3, 4):
-            seen += [
-                task["id"].lower() for task in own.api.get(f"/tasks?limit=2&page={page}").expect(200).tasks
-            ]
-        expect(seen == wanted, "oldest first, equal times by id: " + _short(wanted), _short(seen))
+    probe.execute("DELETE FROM tasks")
+    for number, task_id in enumerate(ids):
+        probe.insert(id=task_id, title=f"task {number}", created_at=noon)
+    earliest = "f0000000-0000-4000-8000-000000000000"
+    probe.insert(id=earliest, title="first", created_at=noon - timedelta(1))
+    seen = []
+    for page in (1, 2, 3, 4):
+        seen += [task["id"].lower() for task in api.get(f"/tasks?limit=2&page={page}").expect(200).tasks]
+    wanted = [earliest, *sorted(ids)]
+    expect(seen == wanted, "oldest first, equal times by id: " + _short(wanted), _short(seen))
 
 
 @check(points=0.3, read=HANDOUT)

@@ -1,7 +1,10 @@
 """The table guards itself, whoever writes into it, and serves the queue."""
 
+from contextlib import closing
+
 from labkit.checks import check
 from labkit.evidence import did, expect
+from labkit.probe import Probe
 
 GUARDS = "lab-02-database.md#a-table-that-guards-itself"
 INDEX = "lab-02-database.md#the-queues-index"
@@ -68,32 +71,32 @@ def test_a_title_is_enough(api, probe):
 
 
 @check(points=0.5, read=INDEX)
-def test_index_serves_the_queue(own_api):
+def test_index_serves_the_queue(migrated_database):
     """The next task to run is found by an index: no sequential scan and no sort, with 50,000 rows waiting.
 
     Read the query backwards: in which order must an index hold the rows so that the first one is the answer?
     """
-    with own_api(fresh=True) as own:
-        _fill(own.probe, "pending", 50_000)
+    with closing(Probe.of(migrated_database)) as probe:
+        _fill(probe, "pending", 50_000)
         did("EXPLAIN SELECT id FROM tasks WHERE status = 'pending' ORDER BY … LIMIT 1 FOR UPDATE SKIP LOCKED")
-        nodes = own.probe.plan(CLAIM)
+        nodes = probe.plan(CLAIM)
         wrong = [node for node in nodes if "Seq Scan" in node or "Sort" in node or "Bitmap" in node]
         expect(not wrong, "a plan without sequential scan and sort", " → ".join(nodes))
 
 
 @check(points=0.3, read=INDEX)
-def test_index_holds_pending_rows_only(own_api):
+def test_index_holds_pending_rows_only(migrated_database):
     """The queue's index knows only pending tasks, so it stays small however many tasks are done.
 
     A year has passed, and ten million tasks are completed. How large is the index that finds the next one?
     """
-    with own_api(fresh=True) as own:
-        _fill(own.probe, "completed", 20_000)
-        before = _sizes(own.probe)
-        own.probe.execute(
+    with closing(Probe.of(migrated_database)) as probe:
+        _fill(probe, "completed", 20_000)
+        before = _sizes(probe)
+        probe.execute(
             "INSERT INTO tasks (title, status) SELECT 'done', 'completed' FROM generate_series(1, 20000)"
         )
-        after = _sizes(own.probe)
+        after = _sizes(probe)
         small = [name for name in after if after[name] == before.get(name) and after[name] <= 2 * 8192]
         expect(
             bool(small),

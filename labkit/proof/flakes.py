@@ -76,8 +76,8 @@ def _summary(times: int, failed: int, verdicts: int, seconds: float) -> str:
     if failed:
         return f"{spent}: {failed} runs with a false failure ({failed / times:.1%})."
     return (
-        f"{spent}: no false failure. With 95 % certainty fewer than {min(3 / times, 1):.1%} of runs have one, "
-        f"and fewer than {3 / max(verdicts, 1):.3%} of verdicts are one."
+        f"{spent}: no false failure. With 95 % certainty fewer than {min(3 / times, 1):.1%} of runs "
+        f"have one, and fewer than {3 / max(verdicts, 1):.3%} of verdicts are one."
     )
 
 
