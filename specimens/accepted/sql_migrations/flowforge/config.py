@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import re
+import secrets
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import parse_qs, urlsplit
 
 Value = TypeVar("Value")
@@ -17,17 +19,34 @@ class ConfigError(Exception):
 
 
 @dataclass(frozen=True)
-class Config:
-    """Times are in seconds."""
+class CommonConfig:
+    """What every service needs. Times are in seconds."""
 
     database_url: str
     db_pool_max: int
-    api_host: str
-    api_port: int
     shutdown_timeout: float
     environment: str
     log_level: str
     log_format: str
+
+
+@dataclass(frozen=True)
+class Config(CommonConfig):
+    """What the api-service needs."""
+
+    api_host: str
+    api_port: int
+
+
+@dataclass(frozen=True)
+class WorkerConfig(CommonConfig):
+    """What the worker-service needs."""
+
+    name: str
+    poll_interval: float
+    lease: float
+    max_attempts: int
+    concurrency: int
 
 
 class Environment:
@@ -52,22 +71,41 @@ class Environment:
         if self.wrong:
             raise ConfigError("\n".join(self.wrong))
 
+    def read_common(self) -> dict[str, Any]:
+        return {
+            "database_url": self.read("DATABASE_URL", database_url),
+            "db_pool_max": self.read("DB_POOL_MAX", whole(1, 10_000), "10"),
+            "shutdown_timeout": self.read("SHUTDOWN_TIMEOUT", seconds, "10s"),
+            "environment": self.read("ENVIRONMENT", str, "development"),
+            "log_level": self.read("LOG_LEVEL", choice("debug", "info", "warn", "error"), "info"),
+            "log_format": self.read("LOG_FORMAT", choice("json", "pretty"), "json"),
+        }
+
 
 def read_config() -> Config:
     environment = Environment()
     read = environment.read
-    values = {
-        "database_url": read("DATABASE_URL", database_url),
-        "db_pool_max": read("DB_POOL_MAX", whole(1, 10_000), "10"),
+    values = environment.read_common() | {
         "api_host": read("API_HOST", str, "127.0.0.1"),
         "api_port": read("API_PORT", whole(1, 65_535), "8080"),
-        "shutdown_timeout": read("SHUTDOWN_TIMEOUT", seconds, "10s"),
-        "environment": read("ENVIRONMENT", str, "development"),
-        "log_level": read("LOG_LEVEL", choice("debug", "info", "warn", "error"), "info"),
-        "log_format": read("LOG_FORMAT", choice("json", "pretty"), "json"),
     }
     environment.check()
-    return Config(**values)  # type: ignore[arg-type]
+    return Config(**values)
+
+
+def read_worker_config() -> WorkerConfig:
+    environment = Environment()
+    read = environment.read
+    own_name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
+    values = environment.read_common() | {
+        "name": read("WORKER_ID", str, own_name),
+        "poll_interval": read("WORKER_POLL_INTERVAL", some_seconds, "5s"),
+        "lease": read("WORKER_LEASE", some_seconds, "30s"),
+        "max_attempts": read("WORKER_MAX_ATTEMPTS", whole(1, 10_000), "3"),
+        "concurrency": read("WORKER_CONCURRENCY", whole(1, 1_000), "1"),
+    }
+    environment.check()
+    return WorkerConfig(**values)
 
 
 def read_database_url() -> str:
@@ -106,6 +144,12 @@ def seconds(text: str) -> float:
     if match is None:
         raise ValueError("expected a whole number and a unit, ms, s or m")
     return int(match[1]) * {"ms": 0.001, "s": 1.0, "m": 60.0}[match[2]]
+
+
+def some_seconds(text: str) -> float:
+    if not seconds(text):
+        raise ValueError("expected more than nothing")
+    return seconds(text)
 
 
 def choice(*allowed: str) -> Callable[[str], str]:

@@ -30,6 +30,7 @@ CLOSED_DOOR = (
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
 )
 
 
@@ -48,7 +49,7 @@ def create_pool(url: str, largest: int) -> asyncpg.Pool:
         min_size=0,
         max_size=largest,
         timeout=CONNECT_PATIENCE_S,
-        init=_init,
+        init=teach_json,
         reset=_no_reset,  # nothing that we do outlives its transaction
     )
 
@@ -135,7 +136,8 @@ def one_line(error: BaseException) -> str:
     return text or type(error).__name__
 
 
-async def _init(connection: asyncpg.Connection) -> None:
+async def teach_json(connection: asyncpg.Connection) -> None:
+    """Make a connection turn json columns into Python's own types and back."""
     await connection.set_type_codec("json", schema="pg_catalog", encoder=json.dumps, decoder=json.loads)
 
 

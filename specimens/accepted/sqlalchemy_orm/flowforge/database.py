@@ -3,6 +3,7 @@
 import asyncio
 import math
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import partial
 from typing import Any
@@ -26,16 +27,20 @@ _LOST = (
     asyncpg.TooManyConnectionsError,
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
+    asyncpg.InternalClientError,  # a connection that died while it was being talked to
 )
 
 
 class Database:
-    """An engine that never has more than `pool_max` connections and tries each before it lends it out."""
+    """An engine that never has more than `pool_max` connections and tries each before it lends it out.
 
-    def __init__(self, url: str, pool_max: int) -> None:
+    `options` go to asyncpg.connect().
+    """
+
+    def __init__(self, url: str, pool_max: int, **options: Any) -> None:
         self.engine = create_async_engine(
             "postgresql+asyncpg://",
-            async_creator=partial(asyncpg.connect, dsn=url, timeout=CONNECT_PATIENCE_S),
+            async_creator=partial(asyncpg.connect, dsn=url, timeout=CONNECT_PATIENCE_S, **options),
             pool_size=pool_max,
             max_overflow=0,
             pool_timeout=POOL_PATIENCE_S,
@@ -80,21 +85,36 @@ class Database:
             self._last_return = time.monotonic()
 
 
-def is_lost(error: BaseException | None) -> bool:
+def is_lost(error: BaseException) -> bool:
     """Whether an error, or one that it came from, means that the database cannot be reached just now."""
-    while error is not None:
-        if isinstance(error, _LOST):
-            return True
-        if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
-            return True
-        error = getattr(error, "orig", None) or error.__cause__
-    return False
+    return any(
+        isinstance(cause, _LOST) or (isinstance(cause, exc.DBAPIError) and cause.connection_invalidated)
+        for cause in _causes(error)
+    )
+
+
+def is_locked(error: BaseException) -> bool:
+    """Whether somebody else holds what a statement has waited for as long as it may."""
+    return any(isinstance(cause, asyncpg.LockNotAvailableError) for cause in _causes(error))
+
+
+def is_passing(error: BaseException) -> bool:
+    """Whether the same statement may well succeed a little later."""
+    return is_lost(error) or is_locked(error)
 
 
 def reason(error: BaseException) -> str:
     """What an error says, in one line."""
     root = getattr(error, "orig", None) or error
     return " ".join(str(root).split()) or f"no answer within {CONNECT_PATIENCE_S:.0f} seconds"
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """An error, and those that it came from."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = getattr(cause, "orig", None) or cause.__cause__
 
 
 def _forget(task: asyncio.Task[None]) -> None:

@@ -75,4 +75,14 @@ class Task(Base):
             "id",
             postgresql_where=text("status = 'pending'"),
         ),
+        Index("ix_tasks_running", "id", postgresql_where=text("status = 'processing'")),
     )
+
+
+class Run(Task):
+    """A task as workers see it: the same row, with a lease.
+
+    The API knows nothing of that column and so works on a table that does not have it yet.
+    """
+
+    leased_until: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))

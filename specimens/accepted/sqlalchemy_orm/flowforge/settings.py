@@ -1,6 +1,9 @@
 """The environment variables, read once and checked all together."""
 
+import os
 import re
+import secrets
+import socket
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
@@ -65,6 +68,20 @@ class ApiSettings(ServiceSettings):
 
     api_host: str = "127.0.0.1"
     api_port: Annotated[WholeNumber, Field(ge=1, le=65535)] = 8080
+
+
+def _own_name() -> str:
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+class WorkerSettings(ServiceSettings):
+    """What the worker-service needs."""
+
+    worker_id: str = Field(default_factory=_own_name)
+    worker_poll_interval: Annotated[Duration, Field(gt=0)] = 5.0
+    worker_lease: Annotated[Duration, Field(gt=0)] = 30.0
+    worker_max_attempts: Annotated[WholeNumber, Field(ge=1)] = 3
+    worker_concurrency: Annotated[WholeNumber, Field(ge=1)] = 1
 
 
 def explain(error: ValidationError) -> str:

@@ -6,9 +6,10 @@ from logging.config import fileConfig
 import psycopg
 import sqlalchemy as sa
 from alembic import context
+from pydantic import ValidationError
+
 from flowforge.models import Base
 from flowforge.settings import DatabaseSettings, explain
-from pydantic import ValidationError
 
 LOCK = 4_662_011
 LOCK_PATIENCE_S = 120

@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
+from typing import Any, LiteralString
 
 import psycopg
 from psycopg.pq import TransactionStatus
 from psycopg.rows import dict_row
+from psycopg.sql import Composed
 
 Connection = psycopg.Connection[dict[str, Any]]
 
@@ -32,10 +33,12 @@ class Pool:
     """At most `size` connections, opened on demand, each lent to one thread at a time.
 
     Every connection is in autocommit mode: a statement is a transaction unless somebody begins a longer one.
+    Each is prepared by the statement `first`, if there is one.
     """
 
-    def __init__(self, url: str, size: int) -> None:
+    def __init__(self, url: str, size: int, first: LiteralString | Composed | None = None) -> None:
         self._url = url
+        self._first = first
         self._free_places = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
         self._idle: list[Connection] = []
@@ -102,9 +105,12 @@ class Pool:
 
     def _open(self) -> Connection:
         try:
-            return psycopg.connect(
+            connection = psycopg.connect(
                 self._url, autocommit=True, connect_timeout=CONNECT_PATIENCE_S, row_factory=dict_row
             )
+            if self._first is not None:
+                connection.execute(self._first)
+            return connection
         except psycopg.OperationalError as error:
             raise Unavailable(_line(error)) from error
 

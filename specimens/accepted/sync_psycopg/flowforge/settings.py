@@ -1,6 +1,9 @@
 """Configuration from the environment."""
 
+import os
 import re
+import secrets
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -25,10 +28,15 @@ class Settings:
     environment: str
     log_level: str
     log_format: str
+    worker_id: str
+    worker_poll_interval: float
+    worker_lease: float
+    worker_max_attempts: int
+    worker_concurrency: int
 
 
 def read_settings(environ: Mapping[str, str]) -> Settings:
-    """SettingsError if anything is wrong."""
+    """What both services need, and each of them reads it all. SettingsError if anything is wrong."""
     return Settings(**_read_all(environ, _VARIABLES))
 
 
@@ -69,6 +77,12 @@ def _patience(text: str) -> float:
     return int(match[1]) * {"ms": 0.001, "s": 1, "m": 60}[match[2]]
 
 
+def _pause(text: str) -> float:
+    if not _patience(text):
+        raise ValueError("must be longer than nothing")
+    return _patience(text)
+
+
 def _host(text: str) -> str:
     if not re.fullmatch(r"[A-Za-z0-9._:%-]+", text):
         raise ValueError("must be a host name or an address")
@@ -94,6 +108,11 @@ _VARIABLES: dict[str, _Reader] = {
     "ENVIRONMENT": ("development", str),
     "LOG_LEVEL": ("info", _one_of("debug", "info", "warn", "error")),
     "LOG_FORMAT": ("json", _one_of("json", "pretty")),
+    "WORKER_ID": (f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(3)}", str),
+    "WORKER_POLL_INTERVAL": ("5s", _pause),
+    "WORKER_LEASE": ("30s", _pause),
+    "WORKER_MAX_ATTEMPTS": ("3", _count),
+    "WORKER_CONCURRENCY": ("1", _count),
 }
 
 

@@ -5,8 +5,9 @@ import sys
 
 import psycopg
 from alembic import context
-from flowforge.settings import SettingsError, read_database_url
 from sqlalchemy import NullPool, create_engine, exc, text
+
+from flowforge.settings import SettingsError, read_database_url
 
 LOCK = 7_190_432
 

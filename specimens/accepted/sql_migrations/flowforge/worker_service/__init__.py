@@ -1,0 +1,1 @@
+"""The worker-service: takes tasks from the queue and has child processes run them."""

@@ -1,0 +1,2 @@
+DROP TRIGGER tasks_announced ON tasks;
+DROP FUNCTION announce_tasks();
