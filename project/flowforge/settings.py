@@ -41,6 +41,13 @@ def seconds(text: str) -> float:
     return int(duration[1]) * {"ms": 0.001, "s": 1, "m": 60}[duration[2]]
 
 
+def host(text: str) -> str:
+    """A host name or IP address by its looks; whether it is ours, we find out when we listen on it."""
+    if not re.fullmatch(r"[0-9A-Za-z_-]{1,63}(\.[0-9A-Za-z_-]{1,63})*|[0-9A-Fa-f:.]+(%\w+)?", text):
+        raise ValueError("must be a host name or an IP address")
+    return text
+
+
 def printable(text: str) -> str:
     if not text.isprintable():
         raise ValueError("must be printable text")
@@ -52,11 +59,15 @@ def postgres_url(text: str) -> str:
     if not text.startswith(("postgres://", "postgresql://")):
         raise ValueError("must start with postgresql:// or postgres://")
     try:
-        ports = conninfo_to_dict(text).get("port") or "5432"
-        for number in str(ports).split(","):
+        parts = conninfo_to_dict(text)
+        for number in str(parts.get("port") or "5432").split(","):
             port(whole_number(number))
     except (psycopg.Error, ValueError):
         raise ValueError("must be a URL that PostgreSQL understands") from None
+    # An "@" or "/" in a password ends it too early. The rest would be shown as a name that is not found.
+    host, name = str(parts.get("host") or ""), str(parts.get("dbname") or "")
+    if ("@" in host and not host.startswith("/")) or ("@" in name and "%40" not in text):
+        raise ValueError("must have %40 for an @ and %2F for a / in its user name and password")
     return text
 
 
@@ -70,6 +81,20 @@ class DatabaseSettings(BaseSettings):
     model_config = SettingsConfigDict(env_ignore_empty=True, validate_default=False)
 
     database_url: Annotated[str, AfterValidator(postgres_url)] = Field(repr=False)
+
+
+class AddressSettings(BaseSettings):
+    """Where the API listens, which is where its clients find it."""
+
+    model_config = SettingsConfigDict(env_ignore_empty=True, validate_default=False)
+
+    api_host: Annotated[str, AfterValidator(host)] = "127.0.0.1"
+    api_port: Annotated[WholeNumber, AfterValidator(port)] = 8080
+
+    @property
+    def reachable_host(self) -> str:
+        """What a client on this machine connects to: nobody can connect to "all addresses"."""
+        return {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(self.api_host, self.api_host)
 
 
 class ServiceSettings(DatabaseSettings):
@@ -102,5 +127,7 @@ def describe(problem: Any) -> str:
     name = str(problem["loc"][0]).upper()
     if problem["type"] == "missing":
         return f"  {name} is not set"
-    found = "" if name == "DATABASE_URL" else f", not {problem['input']!r}"
-    return f"  {name}: {problem['msg'].removeprefix('Value error, ')}{found}"
+    rule = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    given = str(problem["input"])
+    secret = name == "DATABASE_URL" or "@" in given  # its URL, put in the wrong place
+    return f"  {name}: {rule}" if secret else f"  {name}: {rule}, not {given!r}"
