@@ -28,7 +28,7 @@ def throughput(
     return Throughput(system, label, processes, log, history, 1000, rates, 512.4, 0.02)
 
 
-MACHINE = Machine("A CPU", 2, 16.0, "Linux 6", 0.0004, {"PostgreSQL": "18.1"}, {"fsync": "on"})
+MACHINE = Machine("A CPU", 2, 16.0, "Linux 6", 0.0004, 0.03, {"PostgreSQL": "18.1"}, {"fsync": "on"})
 RESULTS = Results(
     date="2030-01-02",
     command="make bench",
@@ -80,6 +80,14 @@ def test_the_best_has_no_log_lines_and_no_history() -> None:
     assert RESULTS.best("FlowForge", 2) is None
 
 
+def test_rows_are_sorted_by_system_settings_and_processes() -> None:
+    two = throughput("FlowForge", "slow", 150.0, processes=2)
+    mixed = replace(RESULTS, throughput=(*RESULTS.throughput, two))
+    rows = [(row.system, row.label, row.processes) for row in mixed.sorted() if not (row.log or row.history)]
+    assert rows[:3] == [("FlowForge", "slow", 1), ("FlowForge", "slow", 2), ("FlowForge", "fast", 1)]
+    assert [system for system, _, _ in rows[3:]] == ["pgqueuer", "procrastinate"]
+
+
 def test_the_page_says_which_goals_are_met() -> None:
     text = page(RESULTS)
     assert cells(text, "1", "30,000 (fast)", "pgqueuer")[-3:] == ["**2.0**", "1.5", "yes"]
@@ -101,9 +109,21 @@ def test_the_page_tells_what_a_history_costs() -> None:
 
 def test_the_page_names_the_machine_and_the_command() -> None:
     text = page(RESULTS)
-    for part in ("A CPU", "PostgreSQL 18.1", "`fsync = on`", "0.40 ms", "`make bench`, 2030-01-02"):
+    for part in (
+        "A CPU",
+        "PostgreSQL 18.1",
+        "`fsync = on`",
+        "0.40 ms",
+        "used 3%",
+        "`make bench`, 2030-01-02",
+    ):
         assert part in text
     assert cells(text, "pgqueuer", "notify")[2:] == ["200", "1.60 ms", "4.20 ms"]
+
+
+def test_the_page_warns_of_a_busy_machine() -> None:
+    assert "Other programs used" not in page(RESULTS)
+    assert "Other programs used 40%" in page(replace(RESULTS, machine=replace(MACHINE, busy=0.4)))
 
 
 def test_tables_are_whole() -> None:
@@ -125,6 +145,8 @@ def test_bars_are_as_long_as_their_rates() -> None:
 
 def test_the_picture_fits_its_frame_and_escapes_names() -> None:
     drawn = ElementTree.fromstring(picture(RESULTS))
+    labels = [text.text or "" for text in drawn.iter(f"{SVG}text") if text.get("text-anchor") == "end"]
+    assert "fast, log lines" in labels
     width, height = float(drawn.attrib["width"]), float(drawn.attrib["height"])
     texts = list(drawn.iter(f"{SVG}text"))
     assert "batch <500>" in [text.text for text in texts]
