@@ -16,6 +16,9 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     # they need to see? What if two variables are wrong?
     # TODO lab02#failing-fast: DATABASE_URL. Is there any default that would do no harm?
     # TODO lab02#the-connection-pool: DB_POOL_MAX, and which numbers make no sense?
+    # TODO lab04#configuration: the worker's settings.py looks much like this one. Which lines are in both,
+    # and which of them will the scripts need as well?
+    # TODO lab04#levels: LOG_LEVEL and LOG_FORMAT. Who must know them before the first line is written?
     return Settings(
         host=environment.get("API_HOST") or "127.0.0.1",
         port=int(environment.get("API_PORT") or "8080"),

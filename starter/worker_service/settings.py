@@ -16,6 +16,7 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
     # two services say the same thing about a wrong one?
     # TODO lab03#claiming: nobody has set a WORKER_ID, and two workers start. What are they called?
     # TODO lab03#polling: WORKER_POLL_INTERVAL=500ms. Who turns that into a number, and what about "soon"?
+    # TODO lab04#configuration: three variables are wrong. Does somebody have to start this three times?
     return Settings(
         worker_id=environment.get("WORKER_ID") or "worker",
         poll_interval_s=5.0,

@@ -1,0 +1,1 @@
+"""Episodes: what takes seconds is played once, and judged by many checks."""
