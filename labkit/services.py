@@ -68,6 +68,10 @@ class Service:
         """Whether it has ended though nobody told it to."""
         return self.exit_code is not None and not self._killed and not self._told_to_end
 
+    def let_end(self) -> None:
+        """From now on it may end by itself."""
+        self._told_to_end = True
+
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself (not to its children), as a supervisor does."""
         evidence.did(f"send {number.name} to {self.name}")

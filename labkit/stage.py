@@ -65,11 +65,12 @@ class Stage:
         evidence.did("with a worker that is at work already", kind="worker")
         evidence.journal().logs.append(self._workers[-1].tail())
 
-    def end_workers(self) -> None:
-        """Kill all workers; those of whatever comes next begin anew."""
+    def clear(self) -> None:
+        """Kill all workers and delete all tasks; whatever comes next begins anew."""
         for worker in self._workers:
             worker.kill()
         self._workers.clear()
+        self.probe.query("DELETE FROM tasks RETURNING id")
 
     def ready_worker(self, **settings: str) -> Service:
         """Start a worker and wait until it has done a first task, so that it is idle and known to work."""

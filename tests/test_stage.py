@@ -116,7 +116,7 @@ def test_a_worker_that_was_told_to_end_may_be_gone(play: Stage) -> None:
     assert row["status"] == "completed"
 
 
-def test_a_worker_that_is_kept_is_started_once_and_anew_after_the_end(play: Stage) -> None:
+def test_a_worker_that_is_kept_is_started_once_and_anew_after_a_failure(play: Stage) -> None:
     with evidence.aside(Journal()) as journal:
         play.keep_worker()
         play.keep_worker()
@@ -124,7 +124,9 @@ def test_a_worker_that_is_kept_is_started_once_and_anew_after_the_end(play: Stag
         "start a worker",
         "with a worker that is at work already",
     ]
-    play.end_workers()
+    task = play.add()
+    play.clear()
+    assert play.probe.row(task) is None
     play.keep_worker()
     [row] = play.wait_for_end(*play.add_many(1))
     assert row["status"] == "completed"

@@ -72,7 +72,7 @@ class Shared:
         try:
             function(self._stage)
         except BaseException:
-            self._stage.end_workers()
+            self._stage.clear()
             raise
 
     def close(self) -> None:

@@ -160,7 +160,9 @@ def test_runs_as_many_as_told(stage):
         stage.add_many(count, "sleep", {"seconds": seconds})
         stage.wait_until_all_ended(within=15)
         history = stage.history()[before:]
-        took = (history[-1].at - next(c.at for c in history if c.claims)).total_seconds()
+        claims = [change for change in history if change.claims]
+        expect(bool(claims), "claims, which are `processing`, before the end", "none")
+        took = (history[-1].at - claims[0].at).total_seconds()
         named = " ".join(f"{k}={v}" for k, v in settings.items()) or "no WORKER_CONCURRENCY set"
         least = seconds * count / at_once
         expect(

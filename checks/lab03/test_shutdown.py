@@ -18,7 +18,7 @@ def test_idle_worker_stops_at_once(stage):
     Your loop sleeps for a minute. Who wakes it?
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        worker = stage.ready_worker(WORKER_POLL_INTERVAL="60s")
+        worker = stage.ready_worker(WORKER_POLL_INTERVAL="60s", SHUTDOWN_TIMEOUT="60s")
         worker.send(number)
         code = worker.wait(within=5)  # those who sleep on sleep for a minute; a busy machine may take a while
         expect(code == 0, f"exit status 0 within a second of {number.name}", _said(code))

@@ -28,9 +28,13 @@ def test_sleeps_as_long_as_asked(common):
         [row] = common.wait_for_end(task)
         expect(row["status"] == "completed", f"a sleep of {seconds} s to be completed", common.told(task))
         expect(row["result"] is None, "null as the result of a sleep", row["result"])
-        claimed, ended = common.claims(task)[-1], common.history(task)[-1]
-        took = (ended.at - claimed.at).total_seconds()
+        claims, ended = common.claims(task), common.history(task)[-1]
+        expect(bool(claims), "a claim, which is `processing`, before the end", common.told(task))
+        took = (ended.at - claims[-1].at).total_seconds()
         expect(took >= seconds * 0.95, f"{seconds} s from the claim to the end", f"{took:.2f} s")
+        if seconds:
+            moved = row["updated_at"]
+            expect(moved > claims[-1].at, "updated_at to move when the task ends", f"{moved}, at the claim")
 
 
 @check(points=0.6, read=TYPES)
@@ -67,6 +71,8 @@ def test_fails_with_its_message(common):
     [row] = common.wait_for_end(said)
     expect(row["status"] == "failed", "status failed", common.told(said))
     expect(row["error"] == message, f"error {message!r}", repr(row["error"]))
+    expect(row["attempts"] == 1, "one attempt: it was not lost, it has failed", common.told(said))
+    expect(bool(row["assigned_worker"]), "assigned_worker to tell who ran it", repr(row["assigned_worker"]))
     expect(row["result"] is None, "no result", row["result"])
     [row] = common.wait_for_end(silent)
     expect(row["status"] == "failed", "status failed", common.told(silent))
@@ -155,9 +161,9 @@ def test_deleted_while_it_runs(common):
     task = common.add("sleep", {"seconds": 0.8})
     common.wait_for_claim(task)
     common.probe.execute("DELETE FROM tasks WHERE id::text = %s", task)
-    _lives_on(common)
-    common.until(lambda: common.probe.row(task) is not None, within=0.8)
+    common.until(lambda: common.probe.row(task) is not None, within=1.3)
     expect(common.probe.row(task) is None, "the deleted task to stay away", "it is in the table again")
+    _lives_on(common)
 
 
 @check(points=0.5, read="lab-03-worker.md#claiming")

@@ -46,6 +46,9 @@ async def serve(settings: WorkerSettings) -> None:
         log.error("the end could not be written down; the leases will run out", error=describe(error))
     await queue.close()
     log.info("worker stopped")
+    for number in (signal.SIGTERM, signal.SIGINT):  # one that comes now must not change the exit status
+        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def main() -> None:
