@@ -12,11 +12,7 @@ import sysconfig
 from dataclasses import dataclass
 from pathlib import Path
 
-from labkit import services
 from labkit.evidence import shorten
-from labkit.postgres import Database
-from labkit.probe import Probe
-from labkit.project import Project
 
 _MUTED = (
     "ban-drop-constraint",
@@ -32,14 +28,6 @@ _MUTED = (
 )
 """Matters of taste, or of the migration tool rather than of the student's SQL."""
 
-_LISTEN = """
-    CREATE SCHEMA labkit;
-    CREATE TABLE labkit.statements (number integer GENERATED ALWAYS AS IDENTITY, statement text);
-    CREATE FUNCTION labkit.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
-        $$ BEGIN INSERT INTO labkit.statements (statement) VALUES (current_query()); END $$;
-    CREATE EVENT TRIGGER labkit_note ON ddl_command_start EXECUTE FUNCTION labkit.note();
-"""
-
 
 @dataclass(frozen=True)
 class Advice:
@@ -54,20 +42,6 @@ class Advice:
     def __str__(self) -> str:
         safer = f" {self.safer}" if self.safer else ""
         return f"{shorten(self.statement, 90)}: {self.reason}{safer} ({self.rule})"
-
-
-def on_migrations(project: Project, database: Database) -> list[Advice]:
-    """Advice on what `migrate` sends after the first revision, when a table may have rows; none where it
-    cannot be had."""
-    probe = Probe.of(database)
-    try:
-        services.run(project, "migrate-one", {"DATABASE_URL": database.url}, within=30)
-        probe.connection.execute(_LISTEN)
-        services.run(project, "migrate", {"DATABASE_URL": database.url}, within=30)
-        rows = probe.query("SELECT DISTINCT ON (statement) statement, number FROM labkit.statements")
-    finally:
-        probe.close()
-    return on_statements([row["statement"] for row in sorted(rows, key=lambda row: row["number"])])
 
 
 def _in_one_line(statement: str) -> str:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+import signal
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 import psycopg
-from psycopg.sql import SQL, Composable, Composed, Identifier
+from psycopg.sql import SQL
 
-from labkit import schema, services
+from labkit import rows, schema, services
 from labkit.deadlines import scaled
 from labkit.evidence import shorten
 from labkit.postgres import Database
 from labkit.probe import Locked, Probe
 from labkit.project import Project, ProjectError
+from labkit.rows import Rows
 from labkit.schema import Schema
+from labkit.services import Service
 
 ROWS = 10_000
 """How many rows the table gets as soon as it is there."""
@@ -25,12 +28,6 @@ _MORE_ROWS = 20
 _MOST_STEPS = 25
 _LOCK_S = 3
 """How long we wait, after a command has ended, for a lock that it should have given back."""
-
-_KEPT = ("title", "description", "status", "type", "priority", "payload", "created_at")
-"""The columns whose values no migration may change."""
-
-Rows = dict[str, dict[str, str | None]]
-"""Id → column → value."""
 
 _LISTEN = """
     CREATE SCHEMA labkit;
@@ -81,7 +78,7 @@ class Walk:
     again_trouble: str = ""
     """What went wrong with the last `migrate`, in a few lines."""
     statements: list[str] = field(default_factory=list)
-    """The DDL of all steps up but the first, in order."""
+    """The DDL of all steps up but the first, in order; empty where it cannot be had."""
 
     @property
     def steps(self) -> list[Step]:
@@ -108,7 +105,7 @@ def walk(
     `newest` gives the schema that `migrate` makes of an empty database, None if it fails: where the top is,
     should a step fail. `settings` are variables for the project besides DATABASE_URL.
     """
-    found = Walk()
+    found, listens = Walk(), False
     route = _Route(project, database, newest, settings or {})
     probe = Probe.of(database)
     probe.connection.execute(SQL("SET lock_timeout = {}").format(f"{scaled(_LOCK_S):.0f}s"))
@@ -121,8 +118,9 @@ def walk(
             if step.trouble:
                 return found
             if number == 1:
-                probe.connection.execute(_LISTEN)
-        found.statements = _heard(probe)
+                listens = _listen(probe)
+        if found.up and listens:
+            found.statements = _heard(probe)
         for number in range(1, len(found.up) + 1):
             step = _step(route, probe, "down", number, steps_up=len(found.up))
             if step is None:
@@ -146,8 +144,17 @@ class _Route:
     settings: Mapping[str, str]
 
 
+def _listen(probe: Probe) -> bool:
+    """Note every statement that changes the schema from now on; False where that is not allowed."""
+    try:
+        probe.connection.execute(_LISTEN)
+    except psycopg.errors.InsufficientPrivilege:  # an admin who is no superuser
+        return False
+    return True
+
+
 def _heard(probe: Probe) -> list[str]:
-    """The statements of a database that listens, which it stops."""
+    """What was noted, each statement once; nothing is noted any more."""
     rows = probe.query("SELECT statement, min(number) FROM labkit.statements GROUP BY 1 ORDER BY 2")
     probe.connection.execute("DROP EVENT TRIGGER labkit_note; DROP SCHEMA labkit CASCADE")
     return [row["statement"] for row in rows]
@@ -160,9 +167,14 @@ def _run(route: _Route, process_type: str) -> str:
         ended = services.run(route.project, process_type, settings, STEP_S)
     except ProjectError as error:
         return f"{error.saw} (expected {error.expected})"
-    if ended.exit_code == 0:
-        return ""
-    return "\n".join([f"status {ended.exit_code}", *(shorten(line, 160) for line in ended.log(5))])
+    return "" if ended.exit_code == 0 else told(ended)
+
+
+def told(ended: Service) -> str:
+    """How a command came to its end, and its last lines."""
+    code = ended.exit_code or 0
+    how = f"status {code}" if code >= 0 else f"it was ended by signal {-code} ({signal.strsignal(-code)})"
+    return "\n".join([how, *(shorten(line, 160) for line in ended.log(5))])
 
 
 def made_by_the_tool(
@@ -202,11 +214,12 @@ def _step(route: _Route, probe: Probe, direction: Direction, number: int, steps_
             return None
     lost, refused = 0, ""
     if "tasks" in schema.tables(after.schema):
-        lost = _lost(before.rows, after.rows)
+        lost = rows.lost(before.rows, after.rows)
         if not trouble:
-            new = schema.columns(after.schema, "tasks").keys() - schema.columns(before.schema, "tasks").keys()
-            rows = _MORE_ROWS if before.rows else ROWS
-            refused = _insert(probe, after.schema, rows, None if direction == "down" else new)
+            columns = schema.columns(after.schema, "tasks")
+            new = columns.keys() - schema.columns(before.schema, "tasks").keys()
+            count = _MORE_ROWS if before.rows else ROWS
+            refused = rows.insert(probe, columns, count, columns if direction == "down" else new)
     elif direction == "down" and number < steps_up:
         lost = len(before.rows)  # the table is to go with the step that made it, and not before
     names = before.contents.keys() | after.contents.keys()
@@ -217,8 +230,10 @@ def _step(route: _Route, probe: Probe, direction: Direction, number: int, steps_
 def _is_the_top(route: _Route, reached: Schema) -> bool:
     """Whether `migrate` makes of an empty database what the steps have reached; yes if it makes nothing, for
     then it says nothing about the top."""
+    if not reached:
+        return False
     newest = route.newest()
-    return bool(reached) and newest is not None and (newest == reached or "table tasks" not in newest)
+    return newest is not None and (newest == reached or "table tasks" not in newest)
 
 
 def _state(probe: Probe) -> _State:
@@ -229,68 +244,4 @@ def _state(probe: Probe) -> _State:
         for table, place in schema.places(probe).items()
         if table != "tasks"
     }
-    return _State(now, contents, _rows(probe, schema.columns(now, "tasks")))
-
-
-def _rows(probe: Probe, columns: Schema) -> Rows:
-    """What no migration may change about the rows; empty where there is no table."""
-    if not columns:
-        return {}
-    shown = [SQL("id::text AS id"), *(_as_text(name, columns[name]) for name in _KEPT if name in columns)]
-    rows = probe.query(SQL("SELECT {} FROM tasks").format(SQL(", ").join(shown)))
-    return {row.pop("id"): row for row in rows}
-
-
-def _as_text(name: str, definition: str) -> Composable:
-    """A column as text; a time looks the same with and without a time zone of its own."""
-    text = "{0}::timestamptz::text AS {0}" if definition.startswith("timestamp") else "{0}::text AS {0}"
-    return SQL(text).format(Identifier(name))
-
-
-def _lost(before: Rows, after: Rows) -> int:
-    return sum(
-        task_id not in after
-        or any(
-            value is not None and after[task_id].get(name, value) != value for name, value in values.items()
-        )
-        for task_id, values in before.items()
-    )
-
-
-def _insert(probe: Probe, now: Schema, rows: int, new: Collection[str] | None) -> str:
-    """Insert a task by its title alone, one with a priority of its own, and `rows` more with a null wherever
-    one is allowed; PostgreSQL's word if it refuses a title alone.
-
-    On the way up, a column that was there before (is not in `new`) and has a default gets no nulls: whoever
-    has filled it and given it a default may rely on that.
-    """
-    columns = schema.columns(now, "tasks")
-    nullable = [
-        name
-        for name, definition in columns.items()
-        if " NOT NULL" not in definition
-        and " GENERATED" not in definition
-        and name != "title"
-        and (new is None or name in new or " DEFAULT " not in definition)
-    ]
-    try:
-        probe.connection.execute("INSERT INTO tasks (title) VALUES ('a title and nothing else')")
-        if "priority" in columns:
-            probe.connection.execute("INSERT INTO tasks (title, priority) VALUES ('with a priority', 7)")
-        try:
-            probe.connection.execute(_copies(nullable), (rows,))
-        except (psycopg.IntegrityError, psycopg.errors.RaiseException):
-            # nulls are kept out by something else than NOT NULL
-            probe.connection.execute(_copies([]), (rows,))
-    except psycopg.Error as error:
-        return str(error).strip().splitlines()[0]
-    return ""
-
-
-def _copies(nullable: Sequence[str]) -> Composed:
-    """An INSERT of a number of rows with nulls in these columns."""
-    columns = [Identifier("title"), *map(Identifier, nullable)]
-    values = [SQL("'row ' || n"), *(SQL("NULL") for _ in nullable)]
-    return SQL("INSERT INTO tasks ({}) SELECT {} FROM generate_series(1, %s) n").format(
-        SQL(", ").join(columns), SQL(", ").join(values)
-    )
+    return _State(now, contents, rows.read(probe, schema.columns(now, "tasks")))

@@ -26,14 +26,16 @@ Answer = Response | CheckFailed
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request's answer, and what had been done until it came."""
+    """A request's answer, what had been done until it came, and the service's last lines at that time."""
 
     answer: Answer
-    story: tuple[Action, ...] = ()
+    story: tuple[Action, ...]
+    log: tuple[str, ...]
 
     def tell(self) -> Answer:
-        """The answer; its story becomes that of the running check."""
-        evidence.journal().actions[:] = self.story
+        """The answer; its story and log become those of the running check."""
+        journal = evidence.journal()
+        journal.actions[:], journal.logs[:] = self.story, [lambda: list(self.log)]
         return self.answer
 
 
@@ -160,7 +162,7 @@ def _at_once(requests: Mapping[str, Callable[[], Response]]) -> dict[str, Exchan
 
 
 def _exchange(request: Callable[[], Response]) -> Exchange:
-    """Make a request; its story is what the journal holds, and the request itself."""
+    """Make a request; its story is what the journal holds by now, and the request itself."""
     journal = evidence.journal()
     before = tuple(journal.actions)
     answer: Answer
@@ -170,4 +172,4 @@ def _exchange(request: Callable[[], Response]) -> Exchange:
         except CheckFailed as failure:
             answer = failure
     journal.actions.extend(own.actions)
-    return Exchange(answer, (*before, *own.actions))
+    return Exchange(answer, (*before, *own.actions), tuple(journal.log()))

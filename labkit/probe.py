@@ -6,6 +6,7 @@ through `execute`, and what it holds it gives back at the end of a `with` block.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,6 +120,18 @@ class Probe:
         """How many of them wait for a lock."""
         return int(self.value("SELECT count(*) " + _OTHERS + " AND wait_event_type = 'Lock'"))
 
+    def most_connections(self, for_s: float = 0.4) -> int:
+        """The most connections that others have open here at any time in the next `for_s` seconds.
+
+        The time is not scaled: whoever waits for a lock of ours meanwhile has deadlines of their own.
+        """
+        seen = self.connections()
+        until = time.monotonic() + for_s
+        while time.monotonic() < until:
+            seen = max(seen, self.connections())
+            time.sleep(0.01)
+        return seen
+
     def wait_for_waiting(self, least: int, within: float = 5.0) -> bool:
         """Whether at least that many wait for a lock, in time."""
         return bool(wait_until(lambda: self.waiting() >= least, within))
@@ -150,6 +163,12 @@ class Probe:
         with self._holding("SELECT 1 FROM tasks WHERE id::text = %s FOR UPDATE", task_id.lower()):
             yield
         evidence.did("give the lock back")
+
+    @contextmanager
+    def schema_held(self) -> Iterator[None]:
+        """Let nobody make, change or drop a table for the length of the block; they wait."""
+        with self._holding("LOCK TABLE pg_catalog.pg_class IN SHARE MODE"):
+            yield
 
     @contextmanager
     def commits_held(self) -> Iterator[None]:

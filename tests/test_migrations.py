@@ -1,11 +1,15 @@
 """The walk through the migrations of a small project, whole and broken in one place each."""
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from labkit import migrations, postgres, project, schema
+from labkit import migrations, postgres, project, schema, services
 from labkit.migrations import Walk
+from labkit.postgres import Database
+from labkit.probe import Probe
+from labkit.schema import Schema
 
 MIGRATOR = Path(__file__).parent / "projects" / "migrator"
 
@@ -13,8 +17,18 @@ MIGRATOR = Path(__file__).parent / "projects" / "migrator"
 def walk(how: str = "", folder: Path = MIGRATOR) -> Walk:
     """Walk the small project, which does something otherwise (see its `migrate.py`)."""
     server = postgres.open_server()
+    settings = {"ENVIRONMENT": how}
     with server.database("walk") as database, server.database("spare") as spare:
-        return migrations.walk(project.load(folder), database, spare, {"ENVIRONMENT": how})
+        return migrations.walk(
+            project.load(folder), database, lambda: newest(folder, spare, settings), settings
+        )
+
+
+def newest(folder: Path, spare: Database, settings: dict[str, str]) -> Schema | None:
+    """The schema that `migrate` makes, None if it fails."""
+    ended = services.run(project.load(folder), "migrate", {**settings, "DATABASE_URL": spare.url}, within=20)
+    with closing(Probe.of(spare)) as probe:
+        return schema.read(probe) if ended.exit_code == 0 else None
 
 
 def left(found: Walk, how: str) -> list[str]:
@@ -33,6 +47,9 @@ def test_a_whole_walk() -> None:
     assert found.first_with("priority") == 2
     assert schema.tables(found.bottom) == {"revision"}
     assert found.records == {"revision"}
+    added, required = (text for text in found.statements if "priority" in text)
+    assert "ADD COLUMN" in added
+    assert "SET NOT NULL" in required
     assert found.again == found.up[-1].schema
     assert [step.schema for step in found.down[:2]] == [found.up[1].schema, found.up[0].schema]
 

@@ -53,6 +53,7 @@ def test_connections_are_counted_and_cut(probe: Probe) -> None:
     assert probe.connections() == 0
     with psycopg.connect(probe.database.url, autocommit=True) as other:
         assert probe.connections() == 1
+        assert probe.most_connections(for_s=0.05) == 1
         assert probe.kill_connections() == 1
         with pytest.raises(psycopg.OperationalError):
             other.execute("SELECT 1")
@@ -129,3 +130,13 @@ def test_what_it_does_is_recorded(probe: Probe) -> None:
 
 def test_plans_are_flattened(probe: Probe) -> None:
     assert probe.plan("SELECT * FROM tasks ORDER BY title") == ["Sort", "Seq Scan"]
+
+
+def test_the_schema_is_held(probe: Probe) -> None:
+    with closing(psycopg.connect(probe.database.url, autocommit=True)) as other:
+        other.execute("SET lock_timeout = '50ms'")
+        with probe.schema_held():
+            other.execute("SELECT 1 FROM tasks")
+            with pytest.raises(psycopg.errors.LockNotAvailable):
+                other.execute("CREATE TABLE more (id int)")
+        other.execute("CREATE TABLE more (id int)")

@@ -91,36 +91,6 @@ def own_api(own_stack) -> Callable[..., AbstractContextManager[Own]]:
     return own
 
 
-@pytest.fixture(scope="session")
-def kept() -> list[object]:
-    """The API that `small_pool` lends from check to check; empty at first."""
-    return []
-
-
-@pytest.fixture
-def small_pool(stack, gate, new_stack, kept) -> Callable[[], AbstractContextManager[Own]]:
-    """An API with DB_POOL_MAX=4 and a database of its own, which several checks use in turn; one that fails
-    leaves it to nobody."""
-
-    @contextmanager
-    def use() -> Iterator[Own]:
-        did("start `api` with DB_POOL_MAX=4")
-        if not kept or kept[0].service.exit_code is not None:
-            kept[:] = [new_stack(surveyed=stack.surveyed, DB_POOL_MAX="4")]
-        started = kept[0]
-        started.client.gate = gate
-        evidence.journal().logs.append(started.service.tail())
-        try:
-            with closing(Probe.of(started.database)) as probe:
-                yield Own(started.service, started.client, probe, started.database)
-        except BaseException:
-            kept.clear()
-            started.service.kill()
-            raise
-
-    return use
-
-
 @pytest.fixture(scope="session", autouse=True)
 def beside(request, top) -> Iterator[dict[str, Future]]:
     """What takes long and mostly waits, made beside the other checks: fixture name → its result to be."""
@@ -200,7 +170,7 @@ def advised(walk) -> None:
 @pytest.fixture
 def walk(the_project, beside) -> migrations.Walk:
     """The walk through the migrations; where it broke off is for the checks to say."""
-    did("migrate-one until nothing changes, rollback-one likewise, then migrate; rows at every level")
+    did("migrate-one until nothing changes, rollback-one as often, then migrate; rows at every level")
     return beside["walk"].result()
 
 

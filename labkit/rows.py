@@ -1,0 +1,81 @@
+"""The rows that a walk through the migrations puts into `tasks`, and whether they come through unchanged."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import psycopg
+from psycopg.sql import SQL, Composable, Composed, Identifier
+
+from labkit.probe import Probe
+from labkit.schema import Schema
+
+_KEPT = ("title", "description", "status", "type", "priority", "payload", "created_at")
+"""The columns whose values no migration may change."""
+
+Rows = dict[str, dict[str, str | None]]
+"""Id → column → value."""
+
+
+def read(probe: Probe, columns: Schema) -> Rows:
+    """What no migration may change about the rows; empty without columns, for then there is no table."""
+    if not columns:
+        return {}
+    shown = [SQL("id::text AS id"), *(_as_text(name, columns[name]) for name in _KEPT if name in columns)]
+    rows = probe.query(SQL("SELECT {} FROM tasks").format(SQL(", ").join(shown)))
+    return {row.pop("id"): row for row in rows}
+
+
+def _as_text(name: str, definition: str) -> Composable:
+    """A column as text; a time looks the same with and without a time zone of its own."""
+    text = "{0}::timestamptz::text AS {0}" if definition.startswith("timestamp") else "{0}::text AS {0}"
+    return SQL(text).format(Identifier(name))
+
+
+def lost(before: Rows, after: Rows) -> int:
+    """How many rows are gone or have other values; a null may have become anything."""
+    return sum(
+        task_id not in after
+        or any(
+            value is not None and after[task_id].get(name, value) != value for name, value in values.items()
+        )
+        for task_id, values in before.items()
+    )
+
+
+def insert(probe: Probe, columns: Schema, count: int, unfilled: Collection[str]) -> str:
+    """Insert a task by its title alone, one with a priority of its own, and `count` more with a null wherever
+    one is allowed; PostgreSQL's word if it refuses a title alone.
+
+    A column that has a default and is not among the `unfilled` gets no nulls: whoever has filled it and given
+    it a default may rely on that.
+    """
+    nullable = [
+        name
+        for name, definition in columns.items()
+        if " NOT NULL" not in definition
+        and " GENERATED" not in definition
+        and name != "title"
+        and (name in unfilled or " DEFAULT " not in definition)
+    ]
+    try:
+        probe.connection.execute("INSERT INTO tasks (title) VALUES ('a title and nothing else')")
+        if "priority" in columns:
+            probe.connection.execute("INSERT INTO tasks (title, priority) VALUES ('with a priority', 7)")
+        try:
+            probe.connection.execute(_copies(nullable), (count,))
+        except (psycopg.IntegrityError, psycopg.errors.RaiseException):
+            # nulls are kept out by something else than NOT NULL
+            probe.connection.execute(_copies([]), (count,))
+    except psycopg.Error as error:
+        return str(error).strip().splitlines()[0]
+    return ""
+
+
+def _copies(nullable: Sequence[str]) -> Composed:
+    """An INSERT of a number of rows with nulls in these columns."""
+    columns = [Identifier("title"), *map(Identifier, nullable)]
+    values = [SQL("'row ' || n"), *(SQL("NULL") for _ in nullable)]
+    return SQL("INSERT INTO tasks ({}) SELECT {} FROM generate_series(1, %s) n").format(
+        SQL(", ").join(columns), SQL(", ").join(values)
+    )
