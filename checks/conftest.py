@@ -11,6 +11,7 @@ import pytest
 
 from labkit import contract, evidence, postgres, project, services, survey
 from labkit.contract import Contract, Violation
+from labkit.deadlines import wait_until
 from labkit.evidence import Blocked, CheckFailed
 from labkit.http import Client, identity
 from labkit.postgres import Database, Server
@@ -124,10 +125,18 @@ def stack(shared_stack: Stack | ProjectError, gate: str | None, request: pytest.
     crashes in one check has failed that one, not all that follow."""
     if isinstance(shared_stack, ProjectError):
         raise Blocked(gate or "lab01.service.starts", CheckFailed(shared_stack.expected, shared_stack.saw))
-    if shared_stack.service.exit_code is not None:
+    if _has_died(shared_stack):
         the_project = request.getfixturevalue("the_project")
         shared_stack.service = services.restart_api(the_project, shared_stack.service)
     return watched(shared_stack, gate)
+
+
+def _has_died(stack: Stack) -> bool:
+    """A connection that breaks off is a little ahead of the news that the process has died."""
+    if stack.client.broke_off:
+        stack.client.broke_off = False
+        wait_until(lambda: stack.service.exit_code is not None, within=0.5)
+    return stack.service.exit_code is not None
 
 
 @pytest.fixture

@@ -149,6 +149,8 @@ class Client:
         self.gate: str | None = None
         """The check that fails, once for all, when the service cannot do the basics; set by the running
         one."""
+        self.broke_off = False
+        """Whether a connection has ended without an answer; whoever wonders why may take it back."""
         self._http = httpx.Client(
             base_url=base_url,
             timeout=self.patience,
@@ -236,6 +238,7 @@ class Client:
                 f"an answer to {request} within {self.patience:.0f} s", "no whole answer in that time"
             ) from None
         except httpx.ConnectError:
+            self.broke_off = True
             raise CheckFailed(
                 f"an answer to {request}", "the connection was refused: nobody listens any more"
             ) from None
@@ -244,6 +247,7 @@ class Client:
                 f"an answer to {request}", "a body that its Content-Encoding does not fit"
             ) from None
         except httpx.TransportError as error:
+            self.broke_off = True
             raise CheckFailed(
                 f"an answer to {request}", f"the connection broke off without one ({_plain(error)})"
             ) from None
