@@ -15,6 +15,8 @@ _COPIED = {
     "labkit": "labkit",
     "docs/concepts": "docs/concepts",
     "docs/environment.md": "docs/environment.md",
+    "docs/performance.md": "docs/performance.md",
+    "docs/performance.svg": "docs/performance.svg",
     "openapi.yaml": "openapi.yaml",
     "schemathesis.toml": "schemathesis.toml",
     "pyproject.toml": "pyproject.toml",

@@ -71,7 +71,8 @@ def students_repository(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The repository as students get it, put together from links: what is in classroom/ lies at the top."""
     root = tmp_path_factory.mktemp("student")
     (root / "docs").mkdir()
-    (root / "docs" / "concepts").symlink_to(ROOT / "docs" / "concepts")
+    for name in ("concepts", "performance.md", "performance.svg"):
+        (root / "docs" / name).symlink_to(ROOT / "docs" / name)
     (root / "project").symlink_to(ROOT / "starter")
     for name in ("labs", "checks", "labkit", "openapi.yaml", "pyproject.toml", "constraints.txt", "Makefile"):
         (root / name).symlink_to(ROOT / name)

@@ -57,7 +57,9 @@ def test_it_holds_nothing_else(repository: Path) -> None:
         ),
         *("labkit", "labs", "openapi.yaml", "project", "pyproject.toml", "schemathesis.toml"),
     ]
-    assert sorted(path.name for path in (repository / "docs").iterdir()) == ["concepts", "environment.md"]
+    assert sorted(path.name for path in (repository / "docs").iterdir()) == [
+        *("concepts", "environment.md", "performance.md", "performance.svg"),
+    ]
 
 
 def test_it_holds_no_reference_no_specimen_no_test_and_no_history(repository: Path) -> None:
