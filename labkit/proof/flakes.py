@@ -18,6 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from labkit import guard, report
 from labkit.checks import Outcome
 from labkit.errors import LabError
+from labkit.proof.grading import grade
 from labkit.report import Report
 
 _RUN_S = 900.0
@@ -82,29 +83,16 @@ def _summary(times: int, failed: int, verdicts: int, seconds: float) -> str:
 
 
 def _grade(root: Path, labs: Sequence[str], one: Run) -> Report:
+    options = ["--random-order", f"--random-order-seed={one.number}"]
+    options += ["-n", str(one.processes)] if one.processes else []
     with tempfile.TemporaryDirectory(prefix="lab-flakes-") as scratch:
-        file = Path(scratch, "report.json")
-        command = [sys.executable, "-m", "pytest", *(f"checks/{lab}" for lab in labs)]
-        command += ["--report", str(file), "--graded", "-p", "no:cacheprovider"]
-        command += ["--random-order", f"--random-order-seed={one.number}"]
-        command += ["-n", str(one.processes)] if one.processes else []
         try:
-            ended = subprocess.run(
-                command,
-                cwd=root,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_RUN_S,
-                check=False,
-                stdin=subprocess.DEVNULL,
-            )
-        except subprocess.TimeoutExpired:
-            raise LabError(f"{one} did not end within {_RUN_S:.0f} s.") from None
-        if not file.exists() or ended.returncode not in (0, 1, LabError.exit_status):
-            said = "\n".join((ended.stdout + ended.stderr).rstrip().splitlines()[-12:])
-            raise LabError(f"{one} ended with status {ended.returncode}. Its last words:\n{said}")
-        return report.read(file)
+            outcome, told = grade(root, labs, Path(scratch, "report.json"), _RUN_S, *options)
+        except LabError as error:
+            raise LabError(f"{one}: {error}") from None
+    if told:
+        raise LabError(f"{one}: {told[0]}")
+    return outcome
 
 
 def _keep(root: Path, one: Run, outcome: Report, out: Console) -> None:

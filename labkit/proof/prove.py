@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -16,10 +14,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from labkit import manifest, report
+from labkit import manifest
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
 from labkit.proof import specimens
+from labkit.proof.grading import grade
 from labkit.proof.specimens import Specimen
 from labkit.report import Report, Verdict
 
@@ -115,7 +114,8 @@ def examine(root: Path, specimen: Specimen) -> Finding:
         try:
             _require_known(root, specimen)
             specimen.build(root / "project", folder)
-            outcome, told = _grade(root, specimen, folder, Path(scratch, "report.json"))
+            file = Path(scratch, "report.json")
+            outcome, told = grade(root, specimen.labs, file, _RUN_S, "--project", str(folder))
             failed = frozenset(v.id for v in outcome.verdicts(Outcome.FAILED))
             problems = [*told, *_compare(root, specimen, outcome, failed)]
         except LabError as error:
@@ -136,40 +136,6 @@ def _require_known(root: Path, specimen: Specimen) -> None:
                 f"{path}: there is no check {check}.",
                 f"Correct the header: Killed-by: {close[0] if close else '<check id>'}",
             )
-
-
-def _grade(root: Path, specimen: Specimen, folder: Path, file: Path) -> tuple[Report, list[str]]:
-    """The report on the specimen, and what the grader had to say that is not in it."""
-    command = [sys.executable, "-m", "pytest", *(f"checks/{lab}" for lab in specimen.labs)]
-    command += ["--project", str(folder), "--report", str(file), "--graded", "-p", "no:cacheprovider"]
-    try:
-        ended = subprocess.run(
-            command,
-            cwd=root,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            timeout=_RUN_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        raise LabError(
-            f"The checks did not end within {_RUN_S:.0f} s.", "Which check waits without a deadline?"
-        ) from None
-    if not file.exists():
-        raise LabError(
-            f"The checks ended with status {ended.returncode} and no report.",
-            _end(ended.stdout + ended.stderr),
-        )
-    outcome = report.read(file)
-    if ended.returncode in (0, 1) or outcome.verdicts(Outcome.ERROR):
-        return outcome, []
-    return outcome, [f"The checks ended with status {ended.returncode}. {_end(ended.stdout + ended.stderr)}"]
-
-
-def _end(output: str, lines: int = 12) -> str:
-    return "Their last words:\n" + "\n".join(output.rstrip().splitlines()[-lines:])
 
 
 def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[str]) -> list[str]:
