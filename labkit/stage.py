@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 from labkit import audit, evidence, services, tasks
 from labkit.audit import Change
-from labkit.deadlines import scaled
+from labkit.deadlines import scaled, wait_until
 from labkit.evidence import CheckFailed, Journal, expect
 from labkit.http import Client
 from labkit.postgres import Database, PrivateServer, Server, private_server
@@ -115,15 +114,14 @@ class Stage:
     # -- what it waits for and sees ------------------------------------------------------------------------
 
     def until(self, probe: Callable[[], T], within: float, every: float = 0.02) -> T | None:
-        """Call `probe` until it returns something true; None when `within` seconds (scaled) have passed."""
-        deadline = time.monotonic() + scaled(within)
-        while not (result := probe()):
+        """Like `wait_until`; raises Over when the run is broken off."""
+
+        def look() -> T:
             if self.over.is_set():
                 raise Over
-            if time.monotonic() > deadline:
-                return None
-            time.sleep(every)
-        return result
+            return probe()
+
+        return wait_until(look, within, every)
 
     def expect_in_time(
         self, holds: Callable[[], bool], within: float, expected: str, told: Callable[[], str]
@@ -146,6 +144,12 @@ class Stage:
         if row is None:
             raise CheckFailed("the task still to be in the table", "no such row")
         return row
+
+    def expect_row(self, task: str, **wanted: object) -> None:
+        """Fail the check unless the columns of a task's row have these values."""
+        row = self.row(task)
+        seen = {name: row[name] for name in wanted}
+        expect(seen == wanted, f"the task: {wanted}", f"{seen}\n{self.told(task)}")
 
     def history(self, task: str | None = None) -> list[Change]:
         """All changes so far, of one task or of all."""

@@ -31,7 +31,7 @@ def test_killed_worker_is_replaced(stage):
     _next_run_takes(stage, task, 0.1)
     stage.wait_for_claim(task, number=2, within=LEASE_S + GRACE_S)
     stage.wait_for_end(task)
-    _is(stage, task, status="completed", assigned_worker="other", attempts=2)
+    stage.expect_row(task, status="completed", assigned_worker="other", attempts=2)
 
 
 @check(points=0.6, read=DIES)
@@ -47,7 +47,7 @@ def test_same_name_after_a_crash(stage):
     _next_run_takes(stage, task, 0.1)
     stage.worker(WORKER_ID="phoenix", WORKER_LEASE=LEASE)
     stage.wait_for_end(task, within=LEASE_S + GRACE_S + 5)
-    _is(stage, task, status="completed", attempts=2)
+    stage.expect_row(task, status="completed", attempts=2)
 
 
 @check(points=1.2, read=DIES)
@@ -64,7 +64,7 @@ def test_long_tasks_are_not_stolen(stage):
     stage.until(lambda: len(stage.claims(task)) > 1, within=2.2 * LEASE_S)
     later = stage.row(task)
     stage.wait_for_end(task)
-    _is(stage, task, status="completed", assigned_worker=claimed.worker, attempts=1)
+    stage.expect_row(task, status="completed", assigned_worker=claimed.worker, attempts=1)
     again = [change for change in stage.history() if change.before in ("completed", "failed")]
     expect(not again, "what has ended to stay as it is", "\n".join(map(str, again[:3])))
     expect(
@@ -101,7 +101,7 @@ def test_late_finisher_disturbs_nobody(stage):
         f"the task to run {seconds:g} s with its new owner before anything changes",
         f"a change after {took:.2f} s\n{stage.told(task)}",
     )
-    _is(stage, task, status="completed", assigned_worker="new", attempts=2)
+    stage.expect_row(task, status="completed", assigned_worker="new", attempts=2)
 
 
 @check(points=0.7, read=LATE)
@@ -141,7 +141,7 @@ def test_poison_pill_ends_failed(stage):
         _kill(worker)
     stage.worker(**settings)
     [row] = stage.wait_for_end(task, within=LEASE_S + GRACE_S + 5)
-    _is(stage, task, status="failed", attempts=2)
+    stage.expect_row(task, status="failed", attempts=2)
     expect(bool(row["error"]), "the reason in error", repr(row["error"]))
     expect(len(stage.claims(task)) == 2, "two claims", stage.told(task))
     after = stage.add(title="the task after that")
@@ -158,9 +158,3 @@ def _next_run_takes(stage, task, seconds):
     """A run that has begun does not know of it."""
     payload = json.dumps({"seconds": seconds})
     stage.probe.execute("UPDATE tasks SET payload = %s WHERE id::text = %s", payload, task)
-
-
-def _is(stage, task, **wanted):
-    row = stage.row(task)
-    seen = {name: row[name] for name in wanted}
-    expect(seen == wanted, f"the task: {wanted}", f"{seen}\n{stage.told(task)}")

@@ -37,8 +37,8 @@ def test_finishes_what_it_runs(stage):
     worker.send(signal.SIGTERM)
     code = worker.wait(within=7)
     expect(code == 0, "exit status 0 when the task is done", _said(code))
-    _is(stage, first, status="completed", attempts=1)
-    _is(stage, second, status="pending", attempts=0)
+    stage.expect_row(first, status="completed", attempts=1)
+    stage.expect_row(second, status="pending", attempts=0)
 
 
 @check(points=0.4, read=HANDOUT)
@@ -55,7 +55,7 @@ def test_two_signals_are_one(stage):
     worker.send(signal.SIGINT)
     code = worker.wait(within=7)
     expect(code == 0, "exit status 0 after SIGINT twice", _said(code))
-    _is(stage, task, status="completed", attempts=1)
+    stage.expect_row(task, status="completed", attempts=1)
 
 
 @check(points=0.9, read=HANDOUT)
@@ -72,7 +72,7 @@ def test_gives_back_what_takes_too_long(stage):
     code = worker.wait(within=5.5)
     expect(code == 0, "exit status 0 within five seconds of SHUTDOWN_TIMEOUT=500ms", _said(code))
     for task in tasks:
-        _is(stage, task, status="pending", attempts=0, assigned_worker=None)
+        stage.expect_row(task, status="pending", attempts=0, assigned_worker=None)
 
 
 @check(points=0.5, read=HANDOUT)
@@ -96,12 +96,6 @@ def test_leaves_without_a_database(stage):
         f"the worker to end within SHUTDOWN_TIMEOUT=500ms and ten seconds ({scaled(10.5):.0f} s here)",
         f"it still runs after {took:.0f} s",
     )
-
-
-def _is(stage, task, **wanted):
-    row = stage.row(task)
-    seen = {name: row[name] for name in wanted}
-    expect(seen == wanted, f"the task: {wanted}", f"{seen}\n{stage.told(task)}")
 
 
 def _said(code):
