@@ -36,6 +36,12 @@ def scaled(seconds: float) -> float:
     return seconds * slowness()
 
 
+def stated(seconds: float) -> str:
+    """A deadline in words: the contract's seconds, and in brackets ours if this machine is a slow one."""
+    ours = scaled(seconds)
+    return f"within {seconds:g} s" + (f" ({ours:.0f} s on this machine)" if ours >= seconds + 1 else "")
+
+
 def wait_until(probe: Callable[[], T], within: float, every: float = 0.01) -> T | None:
     """Call `probe` until it returns something true; None when `within` seconds (scaled) have passed."""
     deadline = time.monotonic() + scaled(within)

@@ -4,7 +4,8 @@ from collections.abc import Callable
 
 import pytest
 
-from labkit import deadlines, evidence, outage
+from labkit import deadlines, evidence
+from labkit.episodes import outage
 from labkit.evidence import CheckFailed, Journal, did
 
 
@@ -48,4 +49,4 @@ def test_deadlines_are_stated_as_in_the_contract(
     monkeypatch: pytest.MonkeyPatch, slowness: float, told: str
 ) -> None:
     monkeypatch.setattr(deadlines, "slowness", lambda: slowness)
-    assert outage.stated(5) == told
+    assert deadlines.stated(5) == told

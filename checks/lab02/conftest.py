@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from labkit import advice, contract, evidence, migrations, postgres, schema
-from labkit import outage as outages
+from labkit.episodes import outage as outages
+from labkit.episodes.outage import Hang, Outage
 from labkit.evidence import Blocked, CheckFailed, Journal, did
 from labkit.http import Client
-from labkit.outage import Hang, Outage
 from labkit.postgres import Database
 from labkit.probe import Probe
 from labkit.project import ProjectError

@@ -2,9 +2,9 @@
 
 from labkit import tasks
 from labkit.checks import check
-from labkit.deadlines import scaled
+from labkit.deadlines import scaled, stated
+from labkit.episodes.outage import BACK_S
 from labkit.evidence import CheckFailed, expect
-from labkit.outage import BACK_S, stated
 from labkit.services import Service
 
 HANDOUT = "lab-02-database.md#when-the-database-goes-away"

@@ -5,8 +5,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 from labkit import services
 from labkit.checks import check
+from labkit.deadlines import stated
 from labkit.evidence import did, expect, shorten
-from labkit.outage import stated
 from labkit.services import free_port
 
 HANDOUT = "lab-02-database.md#failing-fast"

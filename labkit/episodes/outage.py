@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from labkit import evidence, services
 from labkit.contract import Contract
-from labkit.deadlines import scaled, wait_until
+from labkit.deadlines import wait_until
 from labkit.evidence import Action, CheckFailed, Journal, did
 from labkit.http import Client, Response
 from labkit.postgres import Database, PrivateServer, private_server
@@ -41,12 +41,6 @@ class Exchange:
 
 BACK_S = 5.0
 """How soon after the database's return the API must serve again (scaled to the machine)."""
-
-
-def stated(seconds: float) -> str:
-    """A deadline in words: the contract's seconds, and in brackets ours if this machine is a slow one."""
-    ours = scaled(seconds)
-    return f"within {seconds:g} s" + (f" ({ours:.0f} s on this machine)" if ours >= seconds + 1 else "")
 
 
 @dataclass
