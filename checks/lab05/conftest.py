@@ -1,0 +1,97 @@
+"""Lab 05: the project's own tests are put on trial once, and every check is told what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from labkit.evidence import Blocked, CheckFailed, shorten
+from labkit.project import ProjectError
+from labkit.sabotage.saboteurs import SABOTEURS
+from labkit.suite.lane import told as what_went_wrong
+from labkit.suite.trial import SUITE_S, Notice, Trial
+
+GATE = "lab05.suite.passes_twice"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def trial(request) -> Iterator[Trial | ProjectError]:
+    """The trial of this project's tests, begun; or why there can be none."""
+    try:
+        the_project = request.getfixturevalue("the_project")
+        the_project.command("test")
+    except ProjectError as error:
+        yield error
+        return
+    wanted = {item.name.removeprefix("test_") for item in request.session.items}
+    trial = Trial(the_project, request.getfixturevalue("server"), [bug for bug in SABOTEURS if bug in wanted])
+    trial.begin()
+    yield trial
+    trial.end()
+
+
+@pytest.fixture
+def told(trial, request) -> Callable[[str], Any]:
+    """What came out of one part of the trial. Who cannot be tried at all fails once, at the gate."""
+    at_the_gate = request.node.name == "test_passes_twice"
+
+    def ask(part: str) -> Any:
+        try:
+            if isinstance(trial, ProjectError):
+                raise CheckFailed(trial.expected, trial.saw)
+            if not at_the_gate:
+                trial.told("twice")
+            return trial.told(part)
+        except (CheckFailed, ProjectError) as error:
+            if at_the_gate or (isinstance(trial, Trial) and _by_itself(trial, part)):
+                raise
+            raise Blocked(GATE, CheckFailed(error.expected, error.saw)) from None
+
+    return ask
+
+
+def _by_itself(trial: Trial, part: str) -> bool:
+    """Whether the tests can be run, so that what went wrong is about this part alone."""
+    try:
+        trial.told("twice")
+    except (CheckFailed, ProjectError):
+        return False
+    return True
+
+
+@pytest.fixture
+def noticed(told) -> Callable[[str], None]:
+    """Fails unless the tests have noticed that saboteur."""
+
+    def require(saboteur: str) -> None:
+        twice = told("twice")
+        for run in (twice.first, twice.second):
+            if not run.green:
+                cause = CheckFailed("a suite that passes without a saboteur", what_went_wrong(run, SUITE_S))
+                raise Blocked(GATE, cause)
+        notice = told(saboteur)
+        if notice.by is None:
+            raise CheckFailed("a test that fails now, and would not otherwise", _shrug(notice))
+
+    return require
+
+
+def _shrug(notice: Notice) -> str:
+    """What the tests did with a saboteur that they did not notice."""
+    if not notice.met:
+        return "no test has anything to do with it: none gets an answer that it changes"
+    lines = [
+        f"{len(notice.met)} of the tests met it, and no test failed:"
+        if len(notice.met) > 1
+        else "one test met it, and passed:"
+    ]
+    lines += [f"  {test}" for test in notice.met[:4]]
+    if notice.unsure:
+        lines.append(f"{notice.unsure} failed, but not every time; so one cannot know what it noticed")
+    if notice.around:
+        lines.append(f"an error in a fixture is no finding: {shorten(notice.around, 200)}")
+    if notice.late:
+        lines.append("the tests did not come to an end; a test that hangs has found nothing")
+    return "\n".join(lines)

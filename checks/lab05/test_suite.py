@@ -1,0 +1,90 @@
+"""The suite as such: can one believe it when it is green, and when it is red?"""
+
+from labkit.checks import check
+from labkit.evidence import Blocked, CheckFailed, expect
+from labkit.suite.lane import told as what_went_wrong
+from labkit.suite.trial import SUITE_S
+
+HANDOUT = "lab-05-testing.md#a-suite-that-can-be-trusted"
+NO_INTEGRATION = (
+    "integration tests: skipped where there is no database, run where TEST_DATABASE_URL names one",
+    "no test was skipped without a database",
+)
+
+
+@check(points=0.7, read=HANDOUT)
+def test_passes_twice(told):
+    """The whole suite passes, and passes again right after.
+
+    What does your first run leave behind that your second one meets?
+    """
+    twice = told("twice")
+    for which, run in (("first", twice.first), ("second", twice.second)):
+        expect(run.green, f"every test to pass in the {which} run", what_went_wrong(run, SUITE_S))
+    expect(bool(twice.sound), "tests that pass", "all of them were skipped")
+
+
+@check(points=0.7, read=HANDOUT)
+def test_any_order_will_do(told):
+    """The tests pass in random order, too.
+
+    Which of your tests needs another one to have run before it?
+    """
+    sound, run = told("twice").sound, told("shuffled")
+    fallen = [ran for ran in run.red if ran.test in sound]
+    if run.how != "done" or fallen:
+        run.ran = fallen
+        raise CheckFailed(
+            "the tests that pass in their own order to pass in any", what_went_wrong(run, SUITE_S)
+        )
+
+
+@check(points=0.7, read=HANDOUT)
+def test_units_need_no_database(told):
+    """Without a database the unit tests pass, and the others are skipped and say why.
+
+    What does a test about the word "title" want from PostgreSQL?
+    """
+    run = told("without")
+    expect(run.green, "tests that pass without a database, or are skipped", what_went_wrong(run, SUITE_S))
+    skipped = len(run.of("skipped"))
+    expect(bool(run.passed), "unit tests that pass without a database", f"none; {skipped} were skipped")
+
+
+@check(points=0.7, read=HANDOUT)
+def test_integration_stands_alone(told):
+    """The integration tests pass when they are the only ones that run.
+
+    Who prepares the database when no unit test has been there before?
+    """
+    run = told("alone")
+    if not run.ran:
+        raise Blocked("lab05.suite.reaches_postgresql", CheckFailed(*NO_INTEGRATION))
+    expect(run.green, "every integration test to pass alone", what_went_wrong(run, SUITE_S))
+
+
+@check(points=0.7, read=HANDOUT)
+def test_leaves_nothing_behind(told):
+    """After the tests the database holds no task, and nothing else that grows from run to run.
+
+    Who deletes the row of a test that failed half-way?
+    """
+    first, second = told("twice").left
+    grown = second.more_than(first)
+    expect(not grown, "no task in the test database after the run", "\n".join(grown[:5]))
+
+
+@check(points=0.7, read=HANDOUT)
+def test_reaches_postgresql(told):
+    """At least one test has the API store tasks in a real PostgreSQL.
+
+    Your store in memory never raises a UniqueViolation. What else does it forgive?
+    """
+    twice, alone = told("twice"), told("alone")
+    expect(bool(alone.ran), *NO_INTEGRATION)
+    remnants = twice.left[0]
+    expect(
+        remnants.reached,
+        "the integration tests to store tasks in the database of TEST_DATABASE_URL",
+        f"{remnants.sessions} connections to it, and {remnants.written} rows inserted into tasks",
+    )

@@ -1,0 +1,1 @@
+"""A student's own tests, run again and again: as they are, in other orders, and with a saboteur at a time."""

@@ -1,0 +1,79 @@
+"""Which statements of a folder were executed, and which functions were not."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from coverage.exceptions import CoverageException
+
+from labkit.suite import measure
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function with statements that were not executed, of `statements` in all."""
+
+    file: str
+    name: str
+    line: int
+    missing: int
+    statements: int
+
+    def __str__(self) -> str:
+        how = (
+            "never called"
+            if self.missing == self.statements
+            else f"{self.missing} of {self.statements} lines not run"
+        )
+        return f"{self.file}:{self.line} {self.name}() {how}"
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """`percent` of the statements, and what is missing, the most first."""
+
+    percent: float
+    statements: int
+    functions: list[Function]
+
+
+def read(folder: Path, figures: Path) -> Coverage:
+    """The coverage of `folder` (or of that file) by all the figures that were written beside `figures`."""
+    measured = measure.measurement(folder, str(figures))
+    written = [str(path) for path in figures.parent.glob(f"{figures.name}.*")]
+    with tempfile.TemporaryDirectory() as scratch:
+        out = Path(scratch) / "coverage.json"
+        try:
+            measured.combine(written, strict=True)
+            measured.json_report(outfile=str(out))
+        except CoverageException:  # nothing was executed, or nothing can be read
+            return Coverage(0.0, 0, [])
+        report = json.loads(out.read_text(encoding="utf-8"))
+    functions = [
+        Function(
+            _shown(name, folder),
+            function or "(the module's own lines)",
+            region.get("start_line", 1),
+            region["summary"]["missing_lines"],
+            region["summary"]["num_statements"],
+        )
+        for name, file in report["files"].items()
+        for function, region in file.get("functions", {}).items()
+        if region["summary"]["missing_lines"]
+    ]
+    totals = report["totals"]
+    return Coverage(
+        float(totals["percent_covered"]),
+        int(totals["num_statements"]),
+        sorted(functions, key=lambda function: -function.missing),
+    )
+
+
+def _shown(name: str, folder: Path) -> str:
+    """A file's path from the folder that holds the measured one."""
+    path = Path(name).resolve()
+    root = folder.resolve().parent
+    return str(path.relative_to(root)) if path.is_relative_to(root) else path.name

@@ -1,0 +1,86 @@
+"""What a run of tests leaves in its database, and whether it was there at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from psycopg.sql import SQL, Identifier
+
+from labkit.postgres import Database
+from labkit.postgres.connection import admin
+
+Table = tuple[str, str]
+"""Schema and name."""
+
+
+@dataclass(frozen=True)
+class Remnants:
+    """How many rows each table holds, and how many connections others have made so far."""
+
+    rows: Mapping[Table, int]
+    sessions: int
+    written: int
+    """How many rows the tests have inserted into tables named `tasks`, kept or not."""
+
+    @property
+    def reached(self) -> bool:
+        """Whether tests have stored tasks. If they took their tables along, that they came must do."""
+        kept = any(name == "tasks" for _, name in self.rows)
+        return self.written > 0 or (not kept and self.sessions > 0)
+
+    def more_than(self, before: Remnants) -> list[str]:
+        """A sentence for each table with tasks in it, for each that has grown since, and each that is new."""
+        told = []
+        for (schema, name), rows in self.rows.items():
+            shown = name if schema == "public" else f"{schema}.{name}"
+            if name == "tasks" and rows:
+                told.append(f"{shown}: {_rows(rows)} left behind")
+            elif (schema, name) not in before.rows:
+                told.append(f"{shown}: a table that the first run had not made")
+            elif rows > (earlier := before.rows[schema, name]):
+                told.append(f"{shown}: {_rows(rows)} after the second run, {earlier} after the first")
+        return told
+
+
+def inspect(database: Database) -> Remnants:
+    """Look at the database as its admin does."""
+    with admin(database.admin_url, "look at what tests have left behind") as connection:
+        tables = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables"
+            " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        rows = {}
+        for schema, name in tables:
+            counted = connection.execute(
+                SQL("SELECT count(*) FROM {}").format(Identifier(schema, name))
+            ).fetchone()
+            rows[schema, name] = int(counted[0]) if counted else 0
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+        seen = connection.execute(
+            "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+        ).fetchone()
+        written = connection.execute(
+            "SELECT COALESCE(sum(n_tup_ins), 0) FROM pg_stat_user_tables WHERE relname = 'tasks'"
+        ).fetchone()
+    return Remnants(rows, int(seen[0]) - 1 if seen else 0, int(written[0]) if written else 0)
+
+
+def clear(database: Database) -> None:
+    """Put out whoever is still connected, and remove the tasks: the next run finds what the first found."""
+    with admin(database.admin_url, "clear up after tests") as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        for (schema,) in connection.execute(
+            "SELECT schemaname FROM pg_tables WHERE tablename = 'tasks'"
+        ).fetchall():
+            table = Identifier(schema, "tasks")
+            row = connection.execute(SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
+            if row and row[0]:
+                connection.execute(SQL("TRUNCATE {} CASCADE").format(table))
+
+
+def _rows(number: int) -> str:
+    return "1 row" if number == 1 else f"{number:,} rows"
