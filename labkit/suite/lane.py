@@ -90,6 +90,9 @@ class Tests:
                     outcome.elsewhere.append(message.exchange)
                 case JobEnded(job=job.number):
                     outcome.how, outcome.status = message.how, message.status
+                    wanted = len(self.collected.tests if job.tests is None else job.tests)
+                    if outcome.how == "done" and not job.stop and len(outcome.ran) < wanted:
+                        outcome.how = "died"  # os._exit(0) may be the politest way, but it is no end
                     return outcome
                 case None:
                     return self._lost(outcome)
