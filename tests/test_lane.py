@@ -10,7 +10,7 @@ import pytest
 
 from labkit import project
 from labkit.evidence import CheckFailed
-from labkit.suite import coverage_report, lane
+from labkit.suite import coverage_report, lane, measure
 from labkit.suite.lane import Lane
 
 APPLICATION = """
@@ -54,7 +54,7 @@ def suite(tmp_path: Path) -> Open:
         files["pytest.ini"] = f"[pytest]\npythonpath = .\n{ini}"
         for name, text in files.items():
             (tmp_path / name).write_text(textwrap.dedent(text), encoding="utf-8")
-        measured = (tmp_path / "api_service.py", coverage) if coverage else None
+        measured = measure.target(tmp_path).written(coverage) if coverage else None
         nobody = "postgresql://nobody@127.0.0.1:1/"
         over = threading.Event()
         with lane.opened(project.load(tmp_path), over, database_url=nobody, coverage=measured) as the:
@@ -294,7 +294,7 @@ def test_coverage_is_ours_to_measure(suite: Open, tmp_path: Path) -> None:
     with suite(tests, coverage=figures) as the:
         the.run(within=WITHIN_S)  # not measured
         the.run(within=WITHIN_S, measure=True)
-        coverage = coverage_report.read(tmp_path / "api_service.py", figures)
+        coverage = coverage_report.read(measure.target(tmp_path), figures)
     assert 60 < coverage.percent < 80
     uncovered = {function.name: (function.missing, function.statements) for function in coverage.functions}
     assert uncovered["never_called"] == (2, 2)

@@ -294,6 +294,30 @@ def test_a_patch_is_applied_to_the_copy_alone_even_inside_a_repository(
     assert (repository / "project" / "words.txt").read_text() == "hello\nworld\ngoodbye\n"
 
 
+def test_a_specimen_may_be_the_reference_with_something_else_in_one_place(
+    repository: Path, tmp_path: Path
+) -> None:
+    reference = repository / "project"
+    (reference / "tests").mkdir()
+    (reference / "tests" / "old.txt").write_text("old")
+    folder = repository / "specimens" / "wrong" / "lab01" / "asserts_nothing"
+    (folder / "tests").mkdir(parents=True)
+    (folder / "tests" / "new.txt").write_text("new")
+    table = 'story = "Thinks that tests are for show."\nkilled_by = ["lab01.a.greets"]\n'
+    (folder / "specimen.toml").write_text(table + 'instead_of = ["tests"]\n')
+    known, broken = specimens.load(repository)
+    assert broken == []
+    (specimen,) = [s for s in known if s.name == "lab01/asserts_nothing"]
+    assert specimen.fails == {"lab01.a.greets"}
+    specimen.build(reference, tmp_path / "copy")
+    assert [path.name for path in (tmp_path / "copy" / "tests").iterdir()] == ["new.txt"]
+    assert (tmp_path / "copy" / "words.txt").read_text() == (reference / "words.txt").read_text()
+
+    (folder / "specimen.toml").write_text(table)
+    _, broken = specimens.load(repository)
+    assert "specimens/wrong/lab01/asserts_nothing/specimen.toml cannot be used ('instead_of')" in broken[0]
+
+
 def test_the_specimens_of_this_repository_can_be_read() -> None:
     known, broken = specimens.load(ROOT)
     assert broken == []

@@ -9,10 +9,12 @@ import subprocess
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from labkit.errors import LabError
 
 _HEADER = re.compile(r"^Killed-by: (\S+)$", re.MULTILINE)
+_TABLE = "specimen.toml"
 _BODY = re.compile(r"^(diff --git |--- )", re.MULTILINE)
 
 
@@ -28,6 +30,7 @@ class Specimen:
 
     `source` is its folder, or its patch of the reference. `story` says what is special about it.
     `fails` None: whatever fails, the grader must not be at fault (the starter).
+    `instead_of`: the folder holds only what differs from the reference, in the place of these parts of it.
     """
 
     name: str
@@ -35,18 +38,19 @@ class Specimen:
     labs: tuple[str, ...]
     story: str
     fails: frozenset[str] | None
+    instead_of: tuple[str, ...] = ()
 
     def build(self, reference: Path, into: Path) -> None:
         """Make the project in the folder `into`; SpecimenError if its patch does not apply."""
         patch = self.source if self.source.suffix == ".patch" else None
-        shutil.copytree(
-            reference if patch else self.source,
-            into,
-            ignore=shutil.ignore_patterns("__pycache__"),
-            symlinks=True,
-        )
+        if patch or self.instead_of:
+            _copy(reference, into)
+        for part in self.instead_of:
+            shutil.rmtree(into / part)
         if patch:
             _apply(patch, into)
+        else:
+            _copy(self.source, into)
 
 
 def load(root: Path) -> tuple[list[Specimen], list[str]]:
@@ -72,6 +76,7 @@ def load(root: Path) -> tuple[list[Specimen], list[str]]:
     sources = [
         *((_accepted, path) for path in sorted(accepted.iterdir()) if path.is_dir()),
         *((_wrong, path) for path in sorted(wrong.glob("*/*.patch"))),
+        *((_wrong_folder, path.parent) for path in sorted(wrong.glob(f"*/*/{_TABLE}"))),
     ]
     for read, path in sources:
         try:
@@ -82,15 +87,44 @@ def load(root: Path) -> tuple[list[Specimen], list[str]]:
 
 
 def _accepted(folder: Path, root: Path) -> Specimen:
-    path = folder / "specimen.toml"
+    table = _table(folder, root, 'two lines: labs = ["lab01"] and style = "…"', labs=list, style=str)
+    return Specimen(
+        folder.name,
+        folder,
+        tuple(table["labs"]),
+        table["style"],
+        frozenset(),
+        tuple(table.get("instead_of", ())),
+    )
+
+
+def _wrong_folder(folder: Path, root: Path) -> Specimen:
+    wanted = 'three lines: story = "…", killed_by = ["…"] and instead_of = ["tests"]'
+    table = _table(folder, root, wanted, story=str, killed_by=list, instead_of=list)
+    lab = folder.parent.name
+    return Specimen(
+        f"{lab}/{folder.name}",
+        folder,
+        (lab,),
+        table["story"],
+        frozenset(table["killed_by"]),
+        tuple(table["instead_of"]),
+    )
+
+
+def _table(folder: Path, root: Path, wanted: str, **types: type) -> dict[str, Any]:
+    """What specimen.toml says; SpecimenError if it lacks an entry, or one is of another type."""
+    path = folder / _TABLE
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        return Specimen(folder.name, folder, tuple(table["labs"]), table["style"], frozenset())
+        for name, kind in types.items():
+            if not isinstance(table[name], kind):
+                raise ValueError(f"{name} is no {kind.__name__}")
     except (OSError, ValueError, KeyError) as error:
         raise SpecimenError(
-            f"{path.relative_to(root)} cannot be used ({error}).",
-            'Give it two lines: labs = ["lab01"] and style = "…".',
+            f"{path.relative_to(root)} cannot be used ({error}).", f"Give it {wanted}."
         ) from None
+    return table
 
 
 def _wrong(path: Path, root: Path) -> Specimen:
@@ -107,6 +141,11 @@ def _wrong(path: Path, root: Path) -> Specimen:
             "Write what is missing at the top of the file.",
         )
     return Specimen(f"{path.parent.name}/{path.stem}", path, (path.parent.name,), story, killers)
+
+
+def _copy(folder: Path, into: Path) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", ".pytest_cache")
+    shutil.copytree(folder, into, ignore=ignore, symlinks=True, dirs_exist_ok=True)
 
 
 def _apply(patch: Path, folder: Path) -> None:

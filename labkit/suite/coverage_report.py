@@ -1,4 +1,4 @@
-"""Which statements of a folder were executed, and which functions were not."""
+"""Which statements were executed, and which functions were not."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from coverage.exceptions import CoverageException
 
 from labkit.suite import measure
+from labkit.suite.measure import Target
 
 
 @dataclass(frozen=True)
@@ -40,9 +41,9 @@ class Coverage:
     functions: list[Function]
 
 
-def read(folder: Path, figures: Path) -> Coverage:
-    """The coverage of `folder` (or of that file) by all the figures that were written beside `figures`."""
-    measured = measure.measurement(folder, str(figures))
+def read(target: Target, figures: Path) -> Coverage:
+    """The coverage of the target by all the figures that were written beside `figures`."""
+    measured = measure.measurement(target, str(figures))
     written = [str(path) for path in figures.parent.glob(f"{figures.name}.*")]
     with tempfile.TemporaryDirectory() as scratch:
         out = Path(scratch) / "coverage.json"
@@ -54,7 +55,7 @@ def read(folder: Path, figures: Path) -> Coverage:
         report = json.loads(out.read_text(encoding="utf-8"))
     functions = [
         Function(
-            _shown(name, folder),
+            _shown(name, target.path),
             function or "(the module's own lines)",
             region.get("start_line", 1),
             region["summary"]["missing_lines"],

@@ -148,12 +148,12 @@ def opened(
     over: threading.Event,
     *,
     database_url: str | None,
-    coverage: tuple[Path, Path] | None = None,
+    coverage: str | None = None,
 ) -> Iterator[Lane]:
     """A lane for the length of a `with` block; fails the check if the tests cannot even be collected.
 
-    Without a database, there is no container engine for the tests either. `coverage`: what is measured, and
-    the file that the figures go to. It ends early when `over` is set.
+    Without a database, there is no container engine for the tests either. `coverage` says what is
+    measured, and where the figures go (measure.Target.written). It ends early when `over` is set.
     """
     evidence.did("run the tests of the project" if database_url else "run the tests without a database")
 
@@ -179,14 +179,14 @@ def _started(project: Project, over: threading.Event, settings: Mapping[str, str
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settings(database_url: str | None, coverage: tuple[Path, Path] | None) -> Mapping[str, str]:
+def _settings(database_url: str | None, coverage: str | None) -> Mapping[str, str]:
     settings = {
         "PYTEST_ADDOPTS": "-p labkit.suite.plugin -p no:cacheprovider",
         "PYTHONPATH": str(_BOOT),
         "PYTHONDONTWRITEBYTECODE": "1",
     }
     if coverage:
-        settings[COVERAGE] = "\n".join(map(str, coverage))
+        settings[COVERAGE] = coverage
     if database_url is None:
         return settings | {"DOCKER_HOST": f"tcp://127.0.0.1:{services.free_port()}"}
     return settings | {"TEST_DATABASE_URL": database_url}

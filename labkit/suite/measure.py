@@ -3,22 +3,58 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import coverage
 
 from labkit.suite.wire import COVERAGE
 
+NOT_MEASURED = (
+    *("tests/*", "test/*", "*/tests/*", "test_*.py", "*_test.py", "conftest.py", "setup.py"),
+    *("migrations/*", "alembic/*", "*/migrations/*", "scripts/*", "worker*", "*/worker*"),
+    *(".*/*", "venv/*", "node_modules/*"),
+)
+"""What is not the API, in a project that has not put the API into a folder of that name."""
+
 _measured: coverage.Coverage | None = None
 
 
+@dataclass(frozen=True)
+class Target:
+    """What is measured: a folder, or a file; and what in that folder is left out."""
+
+    path: Path
+    without: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, text: str) -> tuple[Self, Path]:
+        """From the text that `written` has made: the target, and where the figures go."""
+        path, without, figures = json.loads(text)
+        return cls(Path(path), tuple(without)), Path(figures)
+
+    def written(self, figures: Path) -> str:
+        return json.dumps([str(self.path), self.without, str(figures)])
+
+
+def target(project: Path) -> Target:
+    """The package api_service, or the module of that name; without either, all that may belong to the API."""
+    package = project / "api_service"
+    if package.is_dir():
+        return Target(package)
+    module = package.with_suffix(".py")
+    return Target(module) if module.is_file() else Target(project, NOT_MEASURED)
+
+
 def begin() -> None:
-    """Measure from now on, if that is wanted; statements, none excluded."""
+    """Measure from now on, if that is wanted."""
     global _measured
     if _measured is None and os.environ.get(COVERAGE):
-        folder, file = os.environ[COVERAGE].split("\n")
-        _measured = measurement(Path(folder), f"{file}.{os.getpid()}")
+        target, figures = Target.of(os.environ[COVERAGE])
+        _measured = measurement(target, f"{figures}.{os.getpid()}")
         _measured.start()
 
 
@@ -37,16 +73,17 @@ def save() -> None:
         _measured.save()
 
 
-def measurement(folder: Path, file: str) -> coverage.Coverage:
-    """A measurement of all Python files in `folder` (or of that file), kept in `file`."""
+def measurement(target: Target, file: str) -> coverage.Coverage:
+    """A measurement of all statements of the target, none excluded, kept in `file`."""
     concurrency = ["thread"]
     if importlib.util.find_spec("greenlet"):  # SQLAlchemy's asynchronous side runs in them
         concurrency.append("greenlet")
     measured = coverage.Coverage(
         data_file=file,
         config_file=False,
-        source=[str(folder)] if folder.is_dir() else None,
-        include=None if folder.is_dir() else [str(folder)],
+        source=[str(target.path)] if target.path.is_dir() else None,
+        include=None if target.path.is_dir() else [str(target.path)],
+        omit=[str(target.path / left_out) for left_out in target.without],
         concurrency=concurrency,
         messages=False,
     )

@@ -19,8 +19,7 @@ from labkit.evidence import CheckFailed, Journal
 from labkit.postgres import Database, Server
 from labkit.project import Project
 from labkit.sabotage.saboteurs import SABOTEURS
-from labkit.suite import coverage_report, lane, remnants
-from labkit.suite.coverage_report import Coverage
+from labkit.suite import coverage_report, lane, measure, remnants
 from labkit.suite.lane import Lane, Round
 from labkit.suite.remnants import Remnants
 
@@ -105,15 +104,15 @@ class Trial:
 
     def _one_side(self) -> None:
         figures = Path(tempfile.mkdtemp(prefix="lab-")) / "figures"
-        measured = measured_folder(self.project)
+        target = measure.target(self.project.folder)
 
         def runs(the: Lane, database: Database) -> None:
             self._part("twice", lambda: _twice(the, database))
-            self._part("coverage", lambda: self._coverage(measured, figures))
+            self._part("coverage", lambda: coverage_report.read(target, figures))
             self._part("alone", lambda: _alone(the, self._result("without")))
             self._face_saboteurs(the, database)
 
-        self._in_a_lane(runs, ("twice", "coverage", "alone", *self.bugs), coverage=(measured, figures))
+        self._in_a_lane(runs, ("twice", "coverage", "alone", *self.bugs), coverage=target.written(figures))
         shutil.rmtree(figures.parent, ignore_errors=True)
 
     def _other_side(self) -> None:
@@ -133,7 +132,7 @@ class Trial:
         parts: Sequence[str],
         *,
         told_of_it: bool = True,
-        coverage: tuple[Path, Path] | None = None,
+        coverage: str | None = None,
     ) -> None:
         """Make some runs in a process on a database of its own, which the tests are told of or not. If there
         can be none, that is what these parts end with."""
@@ -167,14 +166,6 @@ class Trial:
         if performance.error is not None:
             raise performance.error
         return self._results[name]
-
-    def _coverage(self, measured: Path, figures: Path) -> Coverage:
-        if not measured.exists():
-            raise CheckFailed(
-                "a package api_service in the project, whose coverage can be measured",
-                f"no api_service/ and no api_service.py in {self.project.folder.name}/",
-            )
-        return coverage_report.read(measured, figures)
 
     def _face_saboteurs(self, the: Lane, database: Database) -> None:
         """Let the tests meet one saboteur after another, until none is left."""
@@ -211,12 +202,6 @@ class Trial:
             left = left[left.index(test.test) + 1 :]
         evidence.did(f"ran {len(met)} tests with {bug} ({time.monotonic() - began:.1f} s)")
         return notice
-
-
-def measured_folder(project: Project) -> Path:
-    """The package api_service, or the module of that name."""
-    package = project.folder / "api_service"
-    return package if package.is_dir() else package.with_suffix(".py")
 
 
 def _twice(the: Lane, database: Database) -> Twice:

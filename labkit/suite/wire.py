@@ -17,7 +17,7 @@ SOCKET = "LABKIT_SUITE"
 SABOTEUR = "LABKIT_SABOTEUR"
 """The variable by which a saboteur comes to the processes that tests start."""
 COVERAGE = "LABKIT_COVERAGE"
-"""The variable with the folder whose coverage is measured, and the file for the figures, a line each."""
+"""The variable that says of what the coverage is measured, and where the figures go."""
 
 Exchange = tuple[str, str, int]
 """Method, resource, and the status that the client got."""
