@@ -131,6 +131,18 @@ def down() -> int:
 
 
 @app.command()
+def database(
+    name: Annotated[str, typer.Argument(help="A name of your choice; made the first time.")],
+    postgres: PostgresOption = "auto",
+) -> int:
+    """Print the URL of a database to play with, whose role may do nothing else: TEST_DATABASE_URL, say."""
+    from labkit import stack
+
+    typer.echo(stack.database(name, postgres))
+    return 0
+
+
+@app.command()
 def starter(destination: Annotated[Path, typer.Argument(help="A folder that does not exist yet.")]) -> int:
     """Make the repository that students get: no reference, no specimens, no history."""
     from labkit import starter as making

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import re
 import signal
 import sys
 import time
@@ -25,6 +26,7 @@ _COLOURS = {"api": "cyan", "worker": "magenta", "migrate": "blue", "lab": "green
 _GRACE_S = 12.0
 """How long a process has to end after SIGTERM; a little more than the default SHUTDOWN_TIMEOUT."""
 _MIGRATE_S = 60.0
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,40}")
 
 
 def up(folder: Path, choice: str) -> int:
@@ -57,6 +59,27 @@ def up(folder: Path, choice: str) -> int:
         return 1
     finally:
         out.flush()
+
+
+def database(name: str, choice: str) -> str:
+    """The URL of a database of that name on a server that goes on when we end; made if there is none.
+
+    UsageError for a name that is none, and for a server that ends with us."""
+    if not _NAME.fullmatch(name) or name.startswith("lab_"):
+        raise UsageError(
+            f"{name!r} is no name for a database.",
+            "Take small letters, digits and underscores, as in: lab database tests",
+        )
+    server = postgres.open_server(choice)
+    try:
+        if server.kind == "docker":
+            raise UsageError(
+                "A container ends with this command, and its databases with it.",
+                "Start one yourself and use its URL, or take the embedded server: --postgres embedded",
+            )
+        return server.keep_database(name).url
+    finally:
+        server.close()
 
 
 def _database(stack: ExitStack, choice: str) -> str:

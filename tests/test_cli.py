@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
+from psycopg.sql import SQL, Identifier
 
 from labkit import cli, postgres, report
 from labkit.errors import LabError
@@ -135,6 +138,31 @@ def test_check_hands_on_what_it_is_told(
     assert ("--graded" in seen) is ("--graded" in others)
     assert seen[seen.index("--project") + 1] == str(tmp_path / "mine")
     assert seen[seen.index("--report") + 1] == str(tmp_path / "r.json")
+
+
+def test_a_database_to_play_with_is_the_same_tomorrow(lab: Lab) -> None:
+    name = f"play_{secrets.token_hex(4)}"
+    status, url = lab("database", name)
+    assert status == 0
+    try:
+        with psycopg.connect(url.strip(), autocommit=True) as connection:
+            connection.execute("CREATE TABLE tasks (title text)")
+            rights = "SELECT rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user"
+            assert connection.execute(rights).fetchone() == (False, False)
+        assert lab("database", name) == (0, url)
+    finally:
+        server = postgres.open_server("auto")
+        with psycopg.connect(server.admin_url, autocommit=True) as connection:
+            connection.execute(SQL("DROP DATABASE {}").format(Identifier(name)))
+            connection.execute(SQL("DROP ROLE {}").format(Identifier(name)))
+        server.close()
+
+
+@pytest.mark.parametrize("name", ["lab_1", "Mine", "a b", "1st", "a" * 60, "x;y"])
+def test_a_database_needs_a_name(lab: Lab, name: str) -> None:
+    status, out = lab("database", name)
+    assert status == 4
+    assert "is no name for a database" in out
 
 
 def test_a_stored_report_in_another_form(
