@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from types import FrameType
 from typing import TypeVar
 
 T = TypeVar("T")
+
+_USUAL_LOAD = 2.0
+"""How many processes want to run on each core when the checks have the machine to themselves."""
 
 _FAST_LOOP_S = 0.006
 """What `_loop` takes on the machine that the deadlines were measured on, idle."""
@@ -42,13 +47,40 @@ def stated(seconds: float) -> str:
     return f"within {seconds:g} s" + (f" ({ours:.0f} s on this machine)" if ours >= seconds + 1 else "")
 
 
+def slowness_now() -> float:
+    """The same at this moment, and not less than at first: who shares a machine may see it become slower."""
+    loop = min(_loop() for _ in range(3)) / _FAST_LOOP_S
+    waiting = os.getloadavg()[0] / (os.cpu_count() or 1) / _USUAL_LOAD
+    return min(max(slowness(), loop, waiting), 10.0)
+
+
+@dataclass
+class Patience:
+    """A deadline `within` so many seconds (scaled), which is looked at again before it counts as missed."""
+
+    within: float
+    _began: float = field(default_factory=time.monotonic)
+    _until: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._until = self._began + scaled(self.within)
+
+    def left(self) -> float:
+        """How many seconds are left; 0 if the time is up."""
+        left = self._until - time.monotonic()
+        if left > 0:
+            return left
+        self._until = self._began + self.within * slowness_now()
+        return max(self._until - time.monotonic(), 0.0)
+
+
 def wait_until(probe: Callable[[], T], within: float, every: float = 0.01) -> T | None:
     """Call `probe` until it returns something true; None when `within` seconds (scaled) have passed."""
-    deadline = time.monotonic() + scaled(within)
+    patience = Patience(within)
     while True:
         if result := probe():
             return result
-        if time.monotonic() > deadline:
+        if not patience.left():
             return None
         time.sleep(every)
 

@@ -20,7 +20,7 @@ from typing import IO
 import psutil
 
 from labkit import evidence, guard
-from labkit.deadlines import scaled, wait_until
+from labkit.deadlines import Patience, scaled, wait_until
 from labkit.project import Project, ProjectError, environment
 
 _LINES_KEPT = 20_000
@@ -81,12 +81,14 @@ class Service:
 
     def wait(self, within: float) -> int | None:
         """The exit code, or None if it still runs after `within` seconds (scaled)."""
-        try:
-            code = self.process.wait(scaled(within))
-        except subprocess.TimeoutExpired:
-            return None
+        patience = Patience(within)
+        while self.exit_code is None:
+            if not (left := patience.left()):
+                return None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(left)
         self._join()
-        return code
+        return self.exit_code
 
     @property
     def printed(self) -> int:

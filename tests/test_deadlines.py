@@ -35,6 +35,20 @@ def test_waiting_asks_at_least_once_and_gives_up() -> None:
     assert asked
 
 
+def test_a_machine_that_has_become_slow_meanwhile_gets_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    slowness()
+    load = 0.0
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr(deadlines, "_loop", lambda: 0.0)
+    patience = deadlines.Patience(0.01)
+    time.sleep(scaled(0.01))
+    assert patience.left() == 0
+    load = 1000.0
+    assert 0 < patience.left() <= 0.1
+    time.sleep(0.1)
+    assert patience.left() == 0
+
+
 def test_nothing_escapes_the_limit() -> None:
     before = signal.getsignal(signal.SIGALRM)
     started = time.monotonic()
