@@ -227,7 +227,7 @@ def test_the_starter_has_one_process_and_keeps_those_of_later_labs_in_comments(t
     text = (STARTER / "Procfile").read_text(encoding="utf-8")
     (tmp_path / "Procfile").write_text(re.sub(r"^# (?!TODO)", "", text, flags=re.MULTILINE), encoding="utf-8")
     uncommented = project.load(tmp_path)
-    assert list(uncommented.processes) == ["api", "migrate", "migrate-one", "rollback-one", "worker"]
+    assert list(uncommented.processes) == ["api", "migrate", "migrate-one", "rollback-one", "worker", "test"]
     for name in uncommented.processes:
         assert uncommented.command(name)
 

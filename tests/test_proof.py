@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from labkit.errors import LabError, UsageError
-from labkit.proof import flakes, prove, specimens
+from labkit.proof import flakes, page, prove, record, specimens
 
 ROOT = Path(__file__).parent.parent
 
@@ -316,6 +316,59 @@ def test_a_specimen_may_be_the_reference_with_something_else_in_one_place(
     (folder / "specimen.toml").write_text(table)
     _, broken = specimens.load(repository)
     assert "specimens/wrong/lab01/asserts_nothing/specimen.toml cannot be used ('instead_of')" in broken[0]
+
+
+def test_what_is_on_record_is_left_out_until_something_changes(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "docs").mkdir(exist_ok=True)
+
+    def prove_the_rest() -> str:
+        assert prove.run(repository, (), processes=2, resume=True, note=True) == 0
+        return capsys.readouterr().out.splitlines()[-1]
+
+    assert prove_the_rest() == "0 on record, 5 specimens, 0 problems."
+    assert prove_the_rest() == "5 on record, 0 specimens, 0 problems."
+    wrong(repository, "leaves_in_silence", LEAVES_IN_SILENCE + "\n")
+    assert prove_the_rest() == "4 on record, 1 specimens, 0 problems."
+    with (repository / "checks" / "lab01" / "test_a.py").open("a") as file:
+        file.write("\n# another word\n")
+    assert prove_the_rest() == "0 on record, 5 specimens, 0 problems."
+    text = (repository / "docs" / "proof.md").read_text()
+    assert "**Wrong work that passed: 0 of 2.**" in text
+    assert "**Right work that failed: 0 of 2.**" in text
+    assert "Thinks that everybody knows each other. *Noticed by* `a.greets`." in text
+    assert (repository / "docs" / "proof.svg").read_text().count("<title>") == 2
+
+
+def test_a_specimen_with_a_problem_is_no_longer_on_record(repository: Path) -> None:
+    (repository / "docs").mkdir(exist_ok=True)
+    assert prove.run(repository, ("short",), processes=1, note=True) == 0
+    assert "short" in record.load(repository)
+    (repository / "specimens" / "accepted" / "short" / "words.txt").write_text("hello")
+    assert prove.run(repository, ("short",), processes=1, note=True) == 1
+    assert "short" not in record.load(repository)
+
+
+def test_a_record_that_cannot_be_read_says_what_to_do(repository: Path) -> None:
+    (repository / "docs").mkdir(exist_ok=True)
+    record.path(repository).write_text("{")
+    with pytest.raises(LabError) as caught:
+        record.load(repository)
+    assert caught.value.remedy == "Restore it: git checkout docs/proof.json"
+
+
+def test_the_page_of_this_repository_is_what_the_record_says() -> None:
+    known, _ = specimens.load(ROOT)
+    seen = record.load(ROOT)
+    named = {specimen.name: specimen for specimen in known}
+    assert seen.keys() <= named.keys(), "lab prove --resume --record"
+    for name, fared in seen.items():
+        declared = named[name].fails
+        assert declared is None or declared == set(fared.failed), f"lab prove --record {name}"
+    text, picture = page.make(ROOT, known, seen)
+    assert (ROOT / "docs" / "proof.md").read_text(encoding="utf-8") == text, "lab prove --resume --record"
+    assert (ROOT / "docs" / "proof.svg").read_text(encoding="utf-8") == picture, "lab prove --resume --record"
 
 
 def test_the_specimens_of_this_repository_can_be_read() -> None:

@@ -1,0 +1,1 @@
+"""FlowForge's own tests: unit (no database), integration (a real one), contract (requests nobody wrote)."""
