@@ -49,6 +49,25 @@ class WorkerConfig(CommonConfig):
     concurrency: int
 
 
+@dataclass(frozen=True)
+class ApiAddress:
+    """Where the API is."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class HealthConfig:
+    """What the health check needs."""
+
+    database_url: str
+    api_host: str
+    api_port: int
+    poll_interval: float
+    lease: float
+
+
 class Environment:
     """Reads variables one by one and remembers what was wrong."""
 
@@ -81,14 +100,22 @@ class Environment:
             "log_format": self.read("LOG_FORMAT", choice("json", "pretty"), "json"),
         }
 
+    def read_address(self) -> dict[str, Any]:
+        return {
+            "api_host": self.read("API_HOST", str, "127.0.0.1"),
+            "api_port": self.read("API_PORT", whole(1, 65_535), "8080"),
+        }
+
+    def read_rhythm(self) -> dict[str, Any]:
+        return {
+            "poll_interval": self.read("WORKER_POLL_INTERVAL", some_seconds, "5s"),
+            "lease": self.read("WORKER_LEASE", some_seconds, "30s"),
+        }
+
 
 def read_config() -> Config:
     environment = Environment()
-    read = environment.read
-    values = environment.read_common() | {
-        "api_host": read("API_HOST", str, "127.0.0.1"),
-        "api_port": read("API_PORT", whole(1, 65_535), "8080"),
-    }
+    values = environment.read_common() | environment.read_address()
     environment.check()
     return Config(**values)
 
@@ -97,10 +124,9 @@ def read_worker_config() -> WorkerConfig:
     environment = Environment()
     read = environment.read
     own_name = f"{socket.gethostname()}.{os.getpid()}.{secrets.token_hex(4)}"
-    values = environment.read_common() | {
+    values = environment.read_common() | environment.read_rhythm()
+    values |= {
         "name": read("WORKER_ID", str, own_name),
-        "poll_interval": read("WORKER_POLL_INTERVAL", some_seconds, "5s"),
-        "lease": read("WORKER_LEASE", some_seconds, "30s"),
         "max_attempts": read("WORKER_MAX_ATTEMPTS", whole(1, 10_000), "3"),
         "concurrency": read("WORKER_CONCURRENCY", whole(1, 1_000), "1"),
     }
@@ -114,6 +140,21 @@ def read_database_url() -> str:
     environment.check()
     assert url is not None
     return url
+
+
+def read_api_address() -> ApiAddress:
+    environment = Environment()
+    values = environment.read_address()
+    environment.check()
+    return ApiAddress(values["api_host"], values["api_port"])
+
+
+def read_health_config() -> HealthConfig:
+    environment = Environment()
+    values = environment.read_address() | environment.read_rhythm()
+    values["database_url"] = environment.read("DATABASE_URL", database_url)
+    environment.check()
+    return HealthConfig(**values)
 
 
 def database_url(text: str) -> str:

@@ -25,6 +25,8 @@ _state = _State()
 def configure(service: str, level: str, style: str) -> None:
     _state.service, _state.least, _state.pretty = service, RANKS[level], style == "pretty"
     logging.basicConfig(level=_state.least, handlers=[_Bridge()], force=True)
+    logging.captureWarnings(True)
+    sys.excepthook = lambda _kind, error, _trace: event("critical", "crashed", error)
 
 
 def event(level: str, msg: str, error: BaseException | str | None = None, **fields: object) -> None:
@@ -43,10 +45,18 @@ def event(level: str, msg: str, error: BaseException | str | None = None, **fiel
     if isinstance(error, BaseException) and RANKS[level] >= RANKS["critical"]:
         line["traceback"] = "".join(traceback.format_exception(error))
     if _state.pretty:
-        rest = " ".join(f"{name}={value}" for name, value in line.items() if name not in ("timestamp", "msg"))
-        print(line["timestamp"], line["msg"], rest, flush=True)
+        rest = [
+            f"{name}={_quoted(value)}" for name, value in line.items() if name not in ("timestamp", "msg")
+        ]
+        print(line["timestamp"], msg if msg.isprintable() else repr(msg), *rest, flush=True)
     else:
         print(json.dumps(line, default=str), flush=True)
+
+
+def _quoted(value: object) -> str:
+    """For eyes: nothing in a value looks like the next field, or like another line."""
+    text = str(value)
+    return text if text.isprintable() and not {" ", "=", "'"} & set(text) else repr(text)
 
 
 class _Bridge(logging.Handler):

@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from types import TracebackType
 from typing import Any
 
 import structlog
@@ -36,6 +37,8 @@ def configure(service: str, level: str, style: str) -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(structlog.stdlib.ProcessorFormatter(foreign_pre_chain=shared, processors=last))
     logging.basicConfig(handlers=[handler], level=LEVELS[level], force=True)
+    logging.captureWarnings(True)
+    sys.excepthook = _crash
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -55,3 +58,7 @@ def _name_the_error(_logger: Any, _method: str, event: EventDict) -> EventDict:
         trace = str(event.get("exception", "")).strip()
         event["error"] = trace.splitlines()[-1] if trace else str(event["event"])
     return event
+
+
+def _crash(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    structlog.get_logger("flowforge").critical("crashed", exc_info=(kind, error, trace))

@@ -45,12 +45,30 @@ Duration = Annotated[float, BeforeValidator(_duration)]
 PostgresUrl = Annotated[SecretStr, BeforeValidator(_postgres_url)]
 
 
-class DatabaseSettings(BaseSettings):
-    """What everything that only talks to the database needs."""
+class Environment(BaseSettings):
+    """How all of them are read."""
 
     model_config = SettingsConfigDict(env_ignore_empty=True, hide_input_in_errors=True, extra="ignore")
 
+
+class DatabaseSettings(Environment):
+    """What everything that talks to the database needs."""
+
     database_url: PostgresUrl
+
+
+class ApiAddress(Environment):
+    """Where the API is."""
+
+    api_host: str = "127.0.0.1"
+    api_port: Annotated[WholeNumber, Field(ge=1, le=65535)] = 8080
+
+
+class WorkerRhythm(Environment):
+    """How often a worker is heard of."""
+
+    worker_poll_interval: Annotated[Duration, Field(gt=0)] = 5.0
+    worker_lease: Annotated[Duration, Field(gt=0)] = 30.0
 
 
 class ServiceSettings(DatabaseSettings):
@@ -63,25 +81,24 @@ class ServiceSettings(DatabaseSettings):
     log_format: Literal["json", "pretty"] = "json"
 
 
-class ApiSettings(ServiceSettings):
+class ApiSettings(ApiAddress, ServiceSettings):
     """What the api-service needs."""
-
-    api_host: str = "127.0.0.1"
-    api_port: Annotated[WholeNumber, Field(ge=1, le=65535)] = 8080
 
 
 def _own_name() -> str:
     return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
 
 
-class WorkerSettings(ServiceSettings):
+class WorkerSettings(WorkerRhythm, ServiceSettings):
     """What the worker-service needs."""
 
     worker_id: str = Field(default_factory=_own_name)
-    worker_poll_interval: Annotated[Duration, Field(gt=0)] = 5.0
-    worker_lease: Annotated[Duration, Field(gt=0)] = 30.0
     worker_max_attempts: Annotated[WholeNumber, Field(ge=1)] = 3
     worker_concurrency: Annotated[WholeNumber, Field(ge=1)] = 1
+
+
+class HealthSettings(WorkerRhythm, ApiAddress, DatabaseSettings):
+    """What the health check needs."""
 
 
 def explain(error: ValidationError) -> str:

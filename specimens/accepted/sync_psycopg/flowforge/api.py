@@ -12,7 +12,7 @@ import yaml
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException
 
-from flowforge import VERSION, tasks, validation
+from flowforge import VERSION, logs, tasks, validation
 from flowforge.pool import Pool, Unavailable
 from flowforge.settings import Settings
 
@@ -98,6 +98,7 @@ def create_app(settings: Settings, pool: Pool) -> Flask:
 def begin() -> None:
     given = request.headers.get("X-Request-ID", "")
     g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    logs.bind(request_id=g.request_id)
     g.started = time.perf_counter()
     g.error = None
 
@@ -105,7 +106,6 @@ def begin() -> None:
 def end(response: Response) -> Response:
     response.headers["X-Request-ID"] = g.request_id
     fields = {
-        "request_id": g.request_id,
         "method": request.method,
         "path": request.path,
         "status": response.status_code,
@@ -115,7 +115,7 @@ def end(response: Response) -> Response:
         log.info("request", extra={"fields": fields})
     else:
         trace = g.error if response.status_code == 500 else None
-        log.error("request", exc_info=trace, extra={"fields": fields | {"error": str(g.error)}})
+        log.error("request", exc_info=trace, extra={"fields": fields | {"error": logs.reason(g.error)}})
     return response
 
 

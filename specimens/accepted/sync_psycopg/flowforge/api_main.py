@@ -1,7 +1,6 @@
 """Starts the api-service and stops it when it is told to."""
 
 import logging
-import os
 import signal
 import socket
 import sys
@@ -9,6 +8,7 @@ import threading
 
 from flowforge import logs
 from flowforge.api import create_app
+from flowforge.environment import environment
 from flowforge.pool import Pool, Unavailable
 from flowforge.server import ApiServer
 from flowforge.settings import Settings, SettingsError, read_settings
@@ -21,7 +21,7 @@ STOP_SIGNALS = {signal.SIGTERM, signal.SIGINT}
 def main() -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
     try:
-        settings = read_settings(os.environ)
+        settings = read_settings(environment())
     except SettingsError as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -29,16 +29,16 @@ def main() -> int:
     # Held back, here and in every thread to come, until serve() asks for them: a handler that sets an Event
     # can run just before wait() falls asleep, and then nobody wakes it.
     signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
-    pool = Pool(settings.database_url, settings.db_pool_max)
+    pool = Pool(settings.database_url, settings.db_pool_max, "flowforge-api")
     try:
         pool.ping()
         listener = listen(settings)
     except Unavailable as error:
-        print(f"The database (DATABASE_URL) cannot be reached: {error}", file=sys.stderr)
+        logs.complain(log, logging.CRITICAL, "the database (DATABASE_URL) cannot be reached", error)
         return 1
     except OSError as error:
         address = f"{settings.api_host}:{settings.api_port}"
-        print(f"Cannot listen on API_HOST and API_PORT, {address}: {error.strerror}", file=sys.stderr)
+        logs.complain(log, logging.CRITICAL, f"cannot listen on API_HOST and API_PORT, {address}", error)
         return 1
     serve(settings, pool, listener)
     return 0

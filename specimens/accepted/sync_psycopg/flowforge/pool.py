@@ -33,11 +33,12 @@ class Pool:
     """At most `size` connections, opened on demand, each lent to one thread at a time.
 
     Every connection is in autocommit mode: a statement is a transaction unless somebody begins a longer one.
-    Each is prepared by the statement `first`, if there is one.
+    PostgreSQL knows each by `name`, and the statement `first` prepares it, if there is one.
     """
 
-    def __init__(self, url: str, size: int, first: LiteralString | Composed | None = None) -> None:
+    def __init__(self, url: str, size: int, name: str, first: LiteralString | Composed | None = None) -> None:
         self._url = url
+        self._name = name
         self._first = first
         self._free_places = threading.BoundedSemaphore(size)
         self._lock = threading.Lock()
@@ -106,7 +107,11 @@ class Pool:
     def _open(self) -> Connection:
         try:
             connection = psycopg.connect(
-                self._url, autocommit=True, connect_timeout=CONNECT_PATIENCE_S, row_factory=dict_row
+                self._url,
+                autocommit=True,
+                application_name=self._name,
+                connect_timeout=CONNECT_PATIENCE_S,
+                row_factory=dict_row,
             )
             if self._first is not None:
                 connection.execute(self._first)

@@ -86,7 +86,18 @@ _TAKE_BACK_LOST = SQL("""
         updated_at = greatest(clock_timestamp(), updated_at + INTERVAL '1 microsecond')
     FROM ended
     WHERE id = ended.task_id
+    RETURNING id, title, request_id, error
 """)
+
+
+@dataclass(frozen=True)
+class Lost:
+    """A task whose worker was lost; `error` is None if it is pending again."""
+
+    task_id: UUID
+    title: str
+    request_id: str | None
+    error: str | None
 
 
 @dataclass(frozen=True)
@@ -134,9 +145,10 @@ def give_back(connection: Connection, claim: Claim) -> bool:
     return connection.execute(_GIVE_BACK, _key(claim)).rowcount == 1
 
 
-def take_back_lost(connection: Connection, most_attempts: int) -> int:
+def take_back_lost(connection: Connection, most_attempts: int) -> list[Lost]:
     """Make tasks whose lease is over pending again, or failed if they have been tried often enough."""
-    return connection.execute(_TAKE_BACK_LOST, {"most": most_attempts}).rowcount
+    rows = connection.execute(_TAKE_BACK_LOST, {"most": most_attempts}).fetchall()
+    return [Lost(row["id"], row["title"], row["request_id"], row["error"]) for row in rows]
 
 
 def _key(claim: Claim) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Werkzeug's threaded server, taught which requests it has not answered yet."""
 
+import logging
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import Any
 from flask import Flask
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 
+log = logging.getLogger("flowforge.server")
 ANSWERED = "flowforge.answered"
 
 
@@ -57,6 +59,10 @@ class Handler(WSGIRequestHandler):
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """The application logs its requests itself."""
 
+    def log_error(self, format: str, *args: Any) -> None:
+        """What is no HTTP never comes to the application, and is the client's mistake, not ours."""
+        log.warning("not understood: " + format, *args)
+
 
 class ApiServer(ThreadedWSGIServer):
     """Serves `app` on a socket that listens already."""
@@ -64,6 +70,9 @@ class ApiServer(ThreadedWSGIServer):
     def __init__(self, host: str, port: int, app: Flask, listener: socket.socket) -> None:
         self.requests = OpenRequests()
         super().__init__(host, port, _telling_when_answered(app), handler=Handler, fd=listener.fileno())
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        log.exception("a connection broke off")
 
 
 def _telling_when_answered(app: Flask) -> Callable[..., Iterator[bytes]]:

@@ -40,10 +40,9 @@ def read_settings(environ: Mapping[str, str]) -> Settings:
     return Settings(**_read_all(environ, _VARIABLES))
 
 
-def read_database_url(environ: Mapping[str, str]) -> str:
-    """DATABASE_URL alone, for the migrations. SettingsError if it is missing or wrong."""
-    url: str = _read_all(environ, {"DATABASE_URL": _VARIABLES["DATABASE_URL"]})["database_url"]
-    return url
+def read_some(environ: Mapping[str, str], *names: str) -> dict[str, Any]:
+    """These variables alone, by their names in Settings, for what needs no more. SettingsError likewise."""
+    return _read_all(environ, {name.upper(): _VARIABLES[name.upper()] for name in names})
 
 
 def _database_url(text: str) -> str:

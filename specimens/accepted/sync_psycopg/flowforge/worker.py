@@ -8,7 +8,7 @@ from typing import Any
 
 import psycopg
 
-from flowforge import kinds, queue
+from flowforge import kinds, logs, queue
 from flowforge.pool import Pool, Unavailable
 from flowforge.settings import Settings
 
@@ -85,8 +85,8 @@ class Worker:
     def _claim_one(self) -> bool:
         """Claim a task and start it; whether there was one."""
         with self._pool.connection() as connection:
-            if lost := queue.take_back_lost(connection, self._settings.worker_max_attempts):
-                log.warning("%s tasks had lost their workers", lost)
+            for lost in queue.take_back_lost(connection, self._settings.worker_max_attempts):
+                _tell_lost(lost)
             claim = queue.claim(connection, self._settings.worker_id, self._settings.worker_lease)
         if claim is None:
             return False
@@ -98,16 +98,17 @@ class Worker:
         if stopping:
             self._give_back([run])
         else:
-            _tell(logging.INFO, "task claimed", claim, attempt=claim.attempt)
             threading.Thread(target=self._carry, args=(run,), daemon=True).start()
         return True
 
     def _carry(self, run: Run) -> None:
+        logs.bind(**_names(run.claim))
+        _tell(logging.INFO, "task claimed", attempt=run.claim.attempt)
         try:
             outcome = kinds.perform(run.claim.type, run.claim.payload, run.unwanted)
             self._record(run, outcome)
         except kinds.GivenUp:
-            _tell(logging.WARNING, "task broken off", run.claim)
+            _tell(logging.WARNING, "task broken off")
         except Exception as error:
             _complain("the outcome of a task cannot be recorded", error)
         finally:
@@ -131,11 +132,11 @@ class Worker:
             return False
         about: dict[str, Any] = {"duration_ms": round((time.monotonic() - run.started) * 1000, 3)}
         if not ours:
-            _tell(logging.WARNING, "task ended, but another worker has it, or nobody", run.claim, **about)
+            _tell(logging.WARNING, "task ended, but another worker has it, or nobody", **about)
         elif outcome.error is None:
-            _tell(logging.INFO, "task completed", run.claim, **about)
+            _tell(logging.INFO, "task completed", **about)
         else:
-            _tell(logging.WARNING, "task failed", run.claim, error=outcome.error, **about)
+            _tell(logging.WARNING, "task failed", error=outcome.error, **about)
         return True
 
     def _beat_for_ever(self) -> None:
@@ -163,21 +164,33 @@ class Worker:
             try:
                 with self._pool.connection() as connection:
                     if queue.give_back(connection, run.claim):
-                        _tell(logging.WARNING, "task given back", run.claim)
+                        _tell(logging.WARNING, "task given back", **_names(run.claim))
             except (Unavailable, psycopg.Error) as error:
-                _complain("a task cannot be given back; its lease will end", error)
+                _complain("a task cannot be given back; its lease will end", error, **_names(run.claim))
 
 
 def _waitable(seconds: float) -> float:
     return max(0.0, min(seconds, threading.TIMEOUT_MAX))
 
 
-def _tell(level: int, message: str, claim: queue.Claim, **more: Any) -> None:
-    about = {"request_id": claim.request_id, "task_id": str(claim.task_id), "task_title": claim.title}
-    log.log(level, message, extra={"fields": about | more})
+def _names(task: queue.Claim | queue.Lost) -> dict[str, Any]:
+    """What a task's lines are found by."""
+    names = {"task_id": str(task.task_id), "task_title": task.title}
+    return names if task.request_id is None else names | {"request_id": task.request_id}
 
 
-def _complain(message: str, error: Exception) -> None:
+def _tell(level: int, message: str, **fields: Any) -> None:
+    log.log(level, message, extra={"fields": fields})
+
+
+def _tell_lost(lost: queue.Lost) -> None:
+    if lost.error is None:
+        _tell(logging.WARNING, "task taken back from a lost worker", **_names(lost))
+    else:
+        _tell(logging.WARNING, "task failed", **_names(lost), error=lost.error)
+
+
+def _complain(message: str, error: Exception, **fields: Any) -> None:
     """An error of the database is a line; one of ours comes with its trace."""
     ours = not isinstance(error, Unavailable | psycopg.Error)
-    log.error(message, exc_info=ours, extra={"fields": {"error": " ".join(str(error).split())}})
+    log.error(message, exc_info=ours, extra={"fields": {"error": logs.reason(error)} | fields})

@@ -1,14 +1,15 @@
 """Starts the worker-service and stops it when it is told to."""
 
 import logging
-import os
 import signal
 import sys
 
 from psycopg.sql import SQL, Literal
 
 from flowforge import logs
+from flowforge.environment import environment
 from flowforge.pool import Pool, Unavailable
+from flowforge.presence import WORKER
 from flowforge.settings import Settings, SettingsError, read_settings
 from flowforge.worker import Worker
 
@@ -20,7 +21,7 @@ LOCK_PATIENCE_MS = 1000
 def main() -> int:
     """Run until SIGTERM or SIGINT; the exit status."""
     try:
-        settings = read_settings(os.environ)
+        settings = read_settings(environment())
     except SettingsError as wrong:
         print(wrong, file=sys.stderr)
         return 2
@@ -30,7 +31,7 @@ def main() -> int:
     try:
         pool.ping()
     except Unavailable as error:
-        print(f"The database (DATABASE_URL) cannot be reached: {error}", file=sys.stderr)
+        logs.complain(log, logging.CRITICAL, "the database (DATABASE_URL) cannot be reached", error)
         return 1
     worker = Worker(settings, pool)
     worker.start()
@@ -50,4 +51,4 @@ def open_pool(settings: Settings) -> Pool:
     """
     patience_ms = max(1, min(LOCK_PATIENCE_MS, round(settings.worker_lease * 100)))
     first = SQL("SET lock_timeout = {}; SET plan_cache_mode = force_custom_plan").format(Literal(patience_ms))
-    return Pool(settings.database_url, settings.db_pool_max, first)
+    return Pool(settings.database_url, settings.db_pool_max, WORKER, first)

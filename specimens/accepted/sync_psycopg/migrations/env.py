@@ -1,13 +1,13 @@
 """Runs the revisions: all that were asked for in one transaction, and one runner after the other."""
 
-import os
 import sys
 
 import psycopg
 from alembic import context
 from sqlalchemy import NullPool, create_engine, exc, text
 
-from flowforge.settings import SettingsError, read_database_url
+from flowforge.environment import environment
+from flowforge.settings import SettingsError, read_some
 
 LOCK = 7_190_432
 
@@ -38,7 +38,7 @@ if context.is_offline_mode():
     run_offline()
 else:
     try:
-        database_url = read_database_url(os.environ)
+        database_url = read_some(environment(), "database_url")["database_url"]
     except SettingsError as wrong:
         sys.exit(str(wrong))
     run_online(database_url)

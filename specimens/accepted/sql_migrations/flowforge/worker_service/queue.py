@@ -62,6 +62,7 @@ BURY = """
           )
         FOR UPDATE OF tasks SKIP LOCKED
     ))
+    RETURNING id, title, request_id, error
 """
 
 BEAT = """
@@ -113,9 +114,13 @@ class Me:
     max_attempts: int
 
 
+async def bury(connection: Any, me: Me) -> list[Any]:
+    """Give up the tasks that have lost their last worker; what is to be said of them."""
+    return await connection.fetch(BURY, me.id, me.lease, me.max_attempts)  # type: ignore[no-any-return]
+
+
 async def claim(connection: Any, me: Me) -> tuple[Run, Any] | None:
     """The next task, a waiting one or a lost one, and its row as claimed; None if there is none."""
-    await connection.execute(BURY, me.id, me.lease, me.max_attempts)
     row = await connection.fetchrow(CLAIM, me.id, me.name, me.lease, me.max_attempts)
     return row and (Run(row["id"], row["attempts"]), row)
 

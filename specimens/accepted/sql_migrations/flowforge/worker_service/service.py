@@ -72,6 +72,8 @@ class WorkerService:
         pause = self._config.poll_interval if has_a_free_hand else None
         if has_a_free_hand:
             try:
+                for row in await self._link.ask(partial(queue.bury, me=self._me)):
+                    log.event("warning", "task failed", row["error"], **about_task(row))
                 claimed = await self._link.ask(partial(queue.claim, me=self._me))
             except (DatabaseUnavailable, asyncpg.PostgresError) as error:
                 log.event("error", "tasks cannot be claimed", error)
@@ -91,11 +93,7 @@ class WorkerService:
         carrier.add_done_callback(self._carriers.discard)
 
     async def _carry(self, run: Run, row: Any) -> None:
-        about = {
-            "request_id": row["request_id"],
-            "task_id": str(run.task_id),
-            "task_title": row["title"],
-        }
+        about = about_task(row)
         started = time.monotonic()
         log.event("info", "task claimed", **about, attempt=run.attempt)
         work = self._work[run]
@@ -171,3 +169,8 @@ class WorkerService:
             await self._link.ask(partial(queue.give_back, me=self._me, run=run))
         await self._link.ask(partial(queue.sign_off, me=self._me))
         await self._link.close()
+
+
+def about_task(row: Any) -> dict[str, Any]:
+    """What is on each line about a task."""
+    return {"request_id": row["request_id"], "task_id": str(row["id"]), "task_title": row["title"]}

@@ -11,6 +11,7 @@ from flowforge import logs
 from flowforge.database import Database, is_lost, reason
 from flowforge.settings import WorkerSettings, explain
 from flowforge.worker.loop import Worker
+from flowforge.worker.presence import Presence
 from flowforge.worker.queue import TaskQueue
 
 log = structlog.get_logger("flowforge.worker")
@@ -48,7 +49,7 @@ async def work(settings: WorkerSettings) -> int:
     queue = TaskQueue(
         database.engine, settings.worker_id, settings.worker_lease, settings.worker_max_attempts
     )
-    worker = Worker(settings, queue)
+    worker = Worker(settings, queue, Presence(database.engine, settings.worker_id))
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(signal_number, worker.stop)
     try:

@@ -11,6 +11,7 @@ import structlog
 from flowforge.database import is_locked, is_passing, reason
 from flowforge.settings import WorkerSettings
 from flowforge.worker.kinds import Outcome, perform
+from flowforge.worker.presence import Presence
 from flowforge.worker.queue import Claim, TaskQueue
 
 log = structlog.get_logger("flowforge.worker")
@@ -23,9 +24,10 @@ LAST_WORDS_S = 3.0
 class Worker:
     """Runs up to `worker_concurrency` tasks at a time, until it is told to stop."""
 
-    def __init__(self, settings: WorkerSettings, queue: TaskQueue) -> None:
+    def __init__(self, settings: WorkerSettings, queue: TaskQueue, presence: Presence) -> None:
         self._settings = settings
         self._queue = queue
+        self._presence = presence
         self._beat_s = settings.worker_lease / BEATS_A_LEASE
         self._runs: set[asyncio.Task[None]] = set()
         self._stopping = False
@@ -39,14 +41,30 @@ class Worker:
 
     async def run(self) -> None:
         """Work until `stop()`; then let go of everything within `shutdown_timeout` and a few seconds."""
+        heart = asyncio.create_task(self._beat())
         while not self._stopping:
             self._news.clear()
             await self._look_once()
         if self._runs:
             await asyncio.wait(self._runs, timeout=self._settings.shutdown_timeout)
         self._time_is_up.set()
-        if self._runs:
-            await asyncio.wait(self._runs, timeout=LAST_WORDS_S)
+        await asyncio.wait({heart, *self._runs}, timeout=LAST_WORDS_S)
+
+    async def _beat(self) -> None:
+        """Say that this worker lives, until the time is up."""
+        pause = self._beat_s
+        while not self._time_is_up.is_set():
+            try:
+                await self._presence.say()
+                pause = self._beat_s
+            except Exception as error:
+                log.warning("no sign of life could be given", error=reason(error))
+                pause = min(self._beat_s, RETRY_S) if is_passing(error) else self._beat_s
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._time_is_up.wait()
+        with suppress(Exception):  # a row that stays is a worker that was lost, which is no lie
+            await self._presence.leave()
 
     async def _look_once(self) -> None:
         """Claim what there is to claim. If there is nothing, wait for news, or for the next poll.

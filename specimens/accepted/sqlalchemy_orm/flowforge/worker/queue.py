@@ -10,11 +10,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+import structlog
 from sqlalchemy import ColumnElement, and_, func, literal, select, text, update
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 
 from flowforge.models import Run, TaskStatus
 from flowforge.worker.kinds import Outcome
+
+log = structlog.get_logger("flowforge.worker")
 
 NOW = func.clock_timestamp()
 LATER = func.greatest(NOW, Run.updated_at + text("INTERVAL '1 microsecond'"))
@@ -47,7 +50,7 @@ class TaskQueue:
     async def claim(self, most: int) -> list[Claim]:
         """The next tasks, at most so many, first those that others have lost put back among them."""
         async with self._sessions.begin() as session:
-            await self._put_back_lost(session)
+            lost = await self._put_back_lost(session)
             first = (
                 select(Run)
                 .where(_is(TaskStatus.PENDING))
@@ -62,6 +65,8 @@ class TaskQueue:
                 run.attempts += 1
                 run.leased_until = NOW + self._lease
                 run.updated_at = LATER
+        for run in lost:
+            _tell(run)
         return [Claim(run.id, run.attempts, run.title, run.type, run.payload, run.request_id) for run in runs]
 
     async def prolong(self, claim: Claim) -> bool:
@@ -91,7 +96,7 @@ class TaskQueue:
             updated_at=LATER,
         )
 
-    async def _put_back_lost(self, session: AsyncSession) -> None:
+    async def _put_back_lost(self, session: AsyncSession) -> Sequence[Run]:
         expired = and_(_is(TaskStatus.PROCESSING), Run.leased_until < NOW)
         lost: Sequence[Run] = (
             await session.scalars(select(Run).where(expired).with_for_update(skip_locked=True))
@@ -105,6 +110,7 @@ class TaskQueue:
                 run.error = f"its worker was lost in each of {run.attempts} attempts"
             run.leased_until = None
             run.updated_at = LATER
+        return lost
 
     async def _change(self, claim: Claim, **values: Any) -> bool:
         change = (
@@ -121,6 +127,15 @@ class TaskQueue:
         async with self._single() as session:
             changed = await session.scalar(change, execution_options={"synchronize_session": False})
         return changed is not None
+
+
+def _tell(lost: Run) -> None:
+    """Its own worker cannot say any more what became of it."""
+    about = log.bind(request_id=lost.request_id, task_id=str(lost.id), task_title=lost.title)
+    if lost.error is None:
+        about.warning("task put back, since its worker was lost")
+    else:
+        about.warning("task failed", error=lost.error)
 
 
 def _is(status: TaskStatus) -> ColumnElement[bool]:

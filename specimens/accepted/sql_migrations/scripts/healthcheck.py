@@ -1,0 +1,14 @@
+"""Tells what is up and what is down. The work is done in flowforge/scripts/health.py."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+if __name__ == "__main__":
+    try:
+        from flowforge.scripts.entry import enter
+        from flowforge.scripts.health import health
+    except KeyboardInterrupt:
+        sys.exit("Interrupted before anything was done.")
+    enter(health)

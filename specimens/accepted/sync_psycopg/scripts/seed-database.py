@@ -1,0 +1,15 @@
+"""Fills the table of tasks."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+try:
+    from flowforge.commands import seed
+    from flowforge.commands.run import run
+
+    status: int | str = run(seed)
+except KeyboardInterrupt:  # also while modules are still being loaded
+    status = "Interrupted: nothing has been changed."
+sys.exit(status)
