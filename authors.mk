@@ -20,8 +20,8 @@ test: $(STAMP) $(NODE)  ## all tests: lint, types, labkit, the reference, a slic
 	@$(VENV)/bin/pytest -n 2 tests
 	@$(LAB) prove $(SLICE)
 
-prove: $(STAMP) $(NODE)  ## the full proof that the checks are right
-	@$(LAB) prove
+prove: $(STAMP) $(NODE)  ## the full proof that the checks are right: docs/proof.md
+	@$(LAB) prove --record
 
 bench: $(STAMP)  ## how fast the reference's worker is, beside others: docs/performance.md (ten minutes)
 	@$(VENV)/bin/python -c 'import pgqueuer, procrastinate, uvloop' 2>/dev/null || $(call add,-c constraints.txt -e '.[bench]')

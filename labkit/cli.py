@@ -161,6 +161,12 @@ def prove(
     every: Annotated[
         int, typer.Option(metavar="N", min=1, help="Only every N-th of the wrong specimens.")
     ] = 1,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Leave out what is on record, where nothing has changed since.")
+    ] = False,
+    note: Annotated[
+        bool, typer.Option("--record", help="Put what is seen on record: docs/proof.json, .md and .svg.")
+    ] = False,
     repeat: Annotated[
         int | None,
         typer.Option("--flakes", metavar="N", min=1, help="Instead: the reference N times, half under load."),
@@ -177,7 +183,7 @@ def prove(
         return flakes.run(ROOT, [_folder(lab).name] if lab else sorted(manifest.labs(ROOT)), repeat)
     if lab is not None:
         raise UsageError("--lab goes with --flakes.", "Name specimens instead: lab prove 'lab03/*'")
-    return proving.run(ROOT, names or [], processes, every)
+    return proving.run(ROOT, names or [], processes, every, resume=resume, note=note)
 
 
 @app.command()

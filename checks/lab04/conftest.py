@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import beside
+from labkit import beside, evidence
 from labkit.episodes import elsewhere, lives, mistakes, seeded, story
 from labkit.plays import Gate, House, Plays
 from labkit.project import ProjectError
@@ -40,6 +40,24 @@ def plays(request) -> Iterator[Plays]:
     plays.begin(request.session, HERE)
     yield plays
     ahead.end()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def env_file(pytestconfig) -> str | None:
+    """A word about a .env in the project, which its services may read: it fills in what checks leave out."""
+    file = Path(pytestconfig.option.project) / ".env"
+    if not file.exists():
+        return None
+    return (
+        f"{file.parent.name}/.env is there. If your services read it, it fills in what a check leaves out; "
+        "move it away while the checks run"
+    )
+
+
+@pytest.fixture(autouse=True)
+def _word_about_the_env_file(env_file) -> None:
+    if env_file:
+        evidence.journal().advice.append(env_file)
 
 
 @pytest.fixture(name="stage")

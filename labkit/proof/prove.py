@@ -17,8 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from labkit import manifest
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
-from labkit.proof import specimens
+from labkit.proof import page, record, specimens
 from labkit.proof.grading import grade
+from labkit.proof.record import Seen
 from labkit.proof.specimens import Specimen
 from labkit.report import Report, Verdict
 
@@ -36,24 +37,69 @@ class Finding:
     problems: tuple[str, ...]
 
 
-def run(root: Path, names: Sequence[str], processes: int, every: int = 1) -> int:
+def run(
+    root: Path,
+    names: Sequence[str],
+    processes: int,
+    every: int = 1,
+    *,
+    resume: bool = False,
+    note: bool = False,
+) -> int:
     """Prove all specimens, or those that match one of `names` (shell patterns); 0 if all is as expected.
 
-    Of the wrong ones every `every`-th is taken: 1 for the whole proof, more for a slice of it.
+    Of the wrong ones every `every`-th is taken: 1 for the whole proof, more for a slice of it. With `resume`,
+    what is on record with nothing changed since is left out; with `note`, what is seen goes on record.
     """
     known, broken = specimens.load(root)
     chosen = _sample(_choose(known, names, broken), every)
     out = Console(highlight=False, markup=False, soft_wrap=True)
     for problem in broken:
         out.print(f"✗ {problem}", style="red")
-    found = _examine(root, chosen, processes, out)
+    notes = _Notes(root, known)
+    todo = [specimen for specimen in chosen if not (resume and notes.holds(specimen))]
+    found = _examine(root, todo, processes, out, notes if note else None)
     problems = len(broken) + sum(len(finding.problems) for finding in found)
     if not names and every == 1:
-        problems += _unkilled(root, found, out)
+        problems += _unkilled(root, chosen, out)
+    if note:
+        notes.close()
+    before = f"{len(chosen) - len(todo)} on record, " if resume else ""
     out.print(
-        f"\n{len(found)} specimens, {problems} problems.", style="bold red" if problems else "bold green"
+        f"\n{before}{len(found)} specimens, {problems} problems.",
+        style="bold red" if problems else "bold green",
     )
     return int(problems > 0)
+
+
+class _Notes:
+    """The record, in writing: kept after every specimen, so that a run that is broken off loses nothing."""
+
+    def __init__(self, root: Path, known: Sequence[Specimen]) -> None:
+        self.root = root
+        self.known = known
+        self.seen = record.load(root)
+        self.keys = record.Keys.of(root)
+
+    def holds(self, specimen: Specimen) -> bool:
+        """Whether what is on record is still what one would see."""
+        seen = self.seen.get(specimen.name)
+        return seen is not None and seen.key == self.keys.key(specimen)
+
+    def add(self, finding: Finding) -> None:
+        name = finding.specimen.name
+        self.seen.pop(name, None)
+        if not finding.problems:
+            key = self.keys.key(finding.specimen)
+            self.seen[name] = Seen(key, tuple(sorted(finding.failed)), round(finding.duration_s, 1))
+        record.save(self.root, self.seen)
+
+    def close(self) -> None:
+        """Forget specimens that are no longer there, and write the page."""
+        names = {specimen.name for specimen in self.known}
+        self.seen = {name: seen for name, seen in self.seen.items() if name in names}
+        record.save(self.root, self.seen)
+        page.write(self.root, self.known, self.seen)
 
 
 def _choose(known: list[Specimen], names: Sequence[str], broken: Sequence[str]) -> list[Specimen]:
@@ -80,7 +126,9 @@ def _show(finding: Finding, out: Console) -> None:
         out.print(f"    {problem}")
 
 
-def _examine(root: Path, chosen: Sequence[Specimen], processes: int, out: Console) -> list[Finding]:
+def _examine(
+    root: Path, chosen: Sequence[Specimen], processes: int, out: Console, notes: _Notes | None
+) -> list[Finding]:
     found: dict[str, Finding] = {}
     columns = (
         TextColumn("proving"),
@@ -98,6 +146,8 @@ def _examine(root: Path, chosen: Sequence[Specimen], processes: int, out: Consol
                 finding = future.result()
                 found[finding.specimen.name] = finding
                 _show(finding, out)
+                if notes:
+                    notes.add(finding)
                 progress.update(bar, advance=1, description=finding.specimen.name)
         except BaseException:
             pool.shutdown(cancel_futures=True)
@@ -176,9 +226,9 @@ def _root(verdict: Verdict, outcome: Report) -> str:
     return name
 
 
-def _unkilled(root: Path, found: Sequence[Finding], out: Console) -> int:
+def _unkilled(root: Path, chosen: Sequence[Specimen], out: Console) -> int:
     """Checks that no wrong specimen makes fail; a check that cannot fail proves nothing."""
-    killed = {check for finding in found for check in (finding.specimen.fails or ())}
+    killed = {check for specimen in chosen for check in (specimen.fails or ())}
     idle = [check for check in manifest.load(root) if check not in killed]
     for check in idle:
         out.print(

@@ -1,0 +1,157 @@
+"""docs/proof.md and docs/proof.svg: what the proof has seen, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from statistics import median
+
+from labkit import manifest, report
+from labkit.proof.record import Seen
+from labkit.proof.specimens import Specimen
+from labkit.report import Course
+
+_CELL_W, _CELL_H = 5, 3
+"""A check is a column, a defect is a row."""
+_LEFT, _TOP = 12, 54
+_COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8")
+
+
+def write(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> None:
+    """Write both files."""
+    text, picture = make(root, known, seen)
+    (root / "docs" / "proof.md").write_text(text, encoding="utf-8")
+    (root / "docs" / "proof.svg").write_text(picture, encoding="utf-8")
+
+
+def make(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> tuple[str, str]:
+    """The page and its picture."""
+    checks = manifest.load(root)
+    course = report.load_course(root)
+    proved = [specimen for specimen in known if specimen.name in seen]
+    wrong = [specimen for specimen in proved if specimen.fails]
+    text = _TEXT.format(
+        numbers=_numbers(checks, course, wrong, seen),
+        false_passes=sum(
+            not (specimen.fails or set()) <= set(seen[specimen.name].failed) for specimen in wrong
+        ),
+        waiting=_waiting(len(known) - len(proved)),
+        wrong=len(wrong),
+        right=_right(proved, seen),
+        accepted="\n".join(_accepted(specimen) for specimen in proved if specimen.fails == frozenset()),
+        defects="\n\n".join(_defects(lab, title, wrong) for lab, title in course.titles.items()),
+    )
+    return text, _picture(checks, wrong, seen)
+
+
+_TEXT = """# The proof
+
+<!-- written by `lab prove`; change labkit/proof/page.py, not this file -->
+
+A grader can pass wrong work, and it can fail right work. Both have been tried, with projects whose marks are
+known beforehand. This page is what `make prove` has seen; `lab prove NAME` repeats one of them in a minute.
+
+- **Wrong work that passed: {false_passes} of {wrong}.** Each is the reference with one defect, and a list of
+  the checks that must fail on it: all of these do, and no other check does.
+- **Right work that failed: {right}.** Projects in other styles, with other libraries, in other languages, on
+  the labs that they claim.
+{waiting}
+{numbers}
+
+![Every defect and the checks that notice it](proof.svg)
+
+A row is a defect, a column is a check, a mark is a failure. A column without any mark is a check that has yet
+to show that it can fail.
+
+## Right in another way
+
+{accepted}
+
+## Wrong in one way
+
+{defects}
+"""
+
+
+def _waiting(number: int) -> str:
+    return (
+        f"\n{number} more specimens wait for their turn: `lab prove --resume --record`.\n" if number else ""
+    )
+
+
+def _numbers(
+    checks: Mapping[str, float], course: Course, wrong: Sequence[Specimen], seen: Mapping[str, Seen]
+) -> str:
+    lines = ["| lab | checks | defects | checks that at least one defect fails | seconds a defect |"]
+    lines += ["|---|---:|---:|---:|---:|"]
+    for lab, title in course.titles.items():
+        of_lab = [check for check in checks if check.startswith(f"{lab}.")]
+        defects = [specimen for specimen in wrong if lab in specimen.labs]
+        if not of_lab or not defects:
+            continue
+        killed = {check for specimen in defects for check in seen[specimen.name].failed} & set(of_lab)
+        seconds = median(seen[specimen.name].seconds for specimen in defects)
+        failed = f"{len(killed)} of {len(of_lab)}"
+        lines.append(f"| {lab} {title} | {len(of_lab)} | {len(defects)} | {failed} | {seconds:.0f} |")
+    return "\n".join(lines)
+
+
+def _right(proved: Sequence[Specimen], seen: Mapping[str, Seen]) -> str:
+    right = [specimen for specimen in proved if specimen.fails == frozenset()]
+    failed = sum(bool(seen[specimen.name].failed) for specimen in right)
+    return f"{failed} of {len(right)}"
+
+
+def _accepted(specimen: Specimen) -> str:
+    labs = (
+        f"labs {specimen.labs[0][3:]} to {specimen.labs[-1][3:]}"
+        if len(specimen.labs) > 1
+        else specimen.labs[0]
+    )
+    return f"- **{specimen.name}** ({labs}): {specimen.story.rstrip('.')}."
+
+
+def _defects(lab: str, title: str, wrong: Sequence[Specimen]) -> str:
+    lines = [f"### {lab} {title}", ""]
+    for specimen in wrong:
+        if specimen.labs == (lab,):
+            checks = ", ".join(f"`{check.partition('.')[2]}`" for check in sorted(specimen.fails or ()))
+            lines.append(f"- **{specimen.name.partition('/')[2]}**: {specimen.story} *Noticed by* {checks}.")
+    return "\n".join(lines)
+
+
+def _picture(checks: Mapping[str, float], wrong: Sequence[Specimen], seen: Mapping[str, Seen]) -> str:
+    column = {check: number for number, check in enumerate(checks)}
+    labs = list(dict.fromkeys(check.partition(".")[0] for check in checks))
+    width = _LEFT * 2 + _CELL_W * len(column)
+    height = _TOP + _CELL_H * len(wrong) + 16
+    body = [_text(_LEFT, 22, f"{len(wrong)} defects (rows) × {len(column)} checks (columns)", 15)]
+    for number, lab in enumerate(labs):
+        x = _LEFT + _CELL_W * min(column[check] for check in column if check.startswith(f"{lab}."))
+        body.append(_text(x, _TOP - 10, lab, 11, _COLOURS[number % len(_COLOURS)]))
+        body.append(f'<path d="M{x - 1} {_TOP - 6}V{height - 12}" stroke="#cbd5e1"/>')
+    for row, specimen in enumerate(wrong):
+        y = _TOP + _CELL_H * row
+        for check in seen[specimen.name].failed:
+            if check in column:
+                colour = _COLOURS[labs.index(check.partition(".")[0]) % len(_COLOURS)]
+                title = escape(f"{specimen.name}: {check}")
+                body.append(
+                    f'<rect x="{_LEFT + _CELL_W * column[check]}" y="{y}" width="{_CELL_W}" '
+                    f'height="{_CELL_H}" fill="{colour}"><title>{title}</title></rect>'
+                )
+    return "\n".join(
+        [
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
+            f'height="{height}" font-family="system-ui, sans-serif" role="img" '
+            'aria-label="Every defect and the checks that notice it">',
+            f'<rect width="{width}" height="{height}" rx="8" fill="#ffffff"/>',
+            *body,
+            "</svg>\n",
+        ]
+    )
+
+
+def _text(x: float, y: float, text: str, size: int, fill: str = "#0f172a") -> str:
+    return f'<text x="{x:g}" y="{y:g}" font-size="{size}" fill="{fill}">{escape(text)}</text>'
