@@ -74,6 +74,18 @@ class Patience:
         return max(self._until - time.monotonic(), 0.0)
 
 
+def watch(probe: Callable[[], T], seconds: float, every: float = 0.01) -> T | None:
+    """Call `probe` until it returns something true; None after `seconds` (scaled), to the point.
+
+    For what must not happen meanwhile; what must happen is waited for by `wait_until`."""
+    deadline = time.monotonic() + scaled(seconds)
+    while not (result := probe()):
+        if time.monotonic() > deadline:
+            return None
+        time.sleep(every)
+    return result
+
+
 def wait_until(probe: Callable[[], T], within: float, every: float = 0.01) -> T | None:
     """Call `probe` until it returns something true; None when `within` seconds (scaled) have passed."""
     patience = Patience(within)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from labkit import audit, evidence, services, tasks
 from labkit.audit import Change
-from labkit.deadlines import scaled, wait_until
+from labkit.deadlines import scaled, wait_until, watch
 from labkit.evidence import CheckFailed, Journal, expect
 from labkit.http import Client
 from labkit.postgres import Database, PrivateServer, Server, private_server
@@ -115,13 +115,19 @@ class Stage:
 
     def until(self, probe: Callable[[], T], within: float, every: float = 0.02) -> T | None:
         """Like `wait_until`; raises Over when the run is broken off."""
+        return wait_until(self._unless_over(probe), within, every)
 
+    def watch(self, probe: Callable[[], T], seconds: float, every: float = 0.02) -> T | None:
+        """Like deadlines.watch; raises Over when the run is broken off."""
+        return watch(self._unless_over(probe), seconds, every)
+
+    def _unless_over(self, probe: Callable[[], T]) -> Callable[[], T]:
         def look() -> T:
             if self.over.is_set():
                 raise Over
             return probe()
 
-        return wait_until(look, within, every)
+        return look
 
     def expect_in_time(
         self, holds: Callable[[], bool], within: float, expected: str, told: Callable[[], str]

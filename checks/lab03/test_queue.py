@@ -78,7 +78,7 @@ def test_works_outside_transactions(stage):
     did("look into pg_stat_activity for a while")
     oldest = 0.0
 
-    def watch():
+    def look():
         nonlocal oldest
         open_for = stage.probe.value(
             "SELECT coalesce(max(extract(epoch FROM clock_timestamp() - xact_start)), 0)::float"
@@ -87,7 +87,7 @@ def test_works_outside_transactions(stage):
         )
         oldest = max(oldest, open_for)
 
-    stage.until(watch, within=1.2)
+    stage.watch(look, 1.2)
     expect(
         oldest < 0.6, "no transaction to stay open while the task sleeps", f"one was open for {oldest:.1f} s"
     )

@@ -9,6 +9,8 @@ from labkit.evidence import did, expect
 from labkit.stage import on_a_server_of_its_own
 
 HANDOUT = "lab-03-worker.md#shutting-down"
+LEASE_S = 1.5
+LEASE = f"{int(scaled(LEASE_S) * 1000)}ms"
 
 
 @check(points=0.7, read=HANDOUT)
@@ -24,7 +26,7 @@ def test_idle_worker_stops_at_once(stage):
         expect(code == 0, f"exit status 0 within a second of {number.name}", _said(code))
 
 
-@check(points=0.9, read=HANDOUT)
+@check(points=0.7, read=HANDOUT)
 def test_finishes_what_it_runs(stage):
     """Told to stop while it works, a worker finishes its task, claims nothing more, and exits with 0.
 
@@ -39,6 +41,21 @@ def test_finishes_what_it_runs(stage):
     expect(code == 0, "exit status 0 when the task is done", _said(code))
     stage.expect_row(first, status="completed", attempts=1)
     stage.expect_row(second, status="pending", attempts=0)
+
+
+@check(points=0.5, read=HANDOUT)
+def test_keeps_its_lease_to_the_end(stage):
+    """Told to stop, a worker holds on to its task for as long as it runs, and nobody takes it away.
+
+    What else does your worker stop, when it stops claiming?
+    """
+    leaving = stage.worker(WORKER_ID="leaving", WORKER_LEASE=LEASE, SHUTDOWN_TIMEOUT="120s")
+    task = stage.add("sleep", {"seconds": 2.5 * scaled(LEASE_S)})
+    stage.wait_for_claim(task)
+    stage.worker(WORKER_ID="staying", WORKER_LEASE=LEASE)
+    leaving.send(signal.SIGTERM)
+    stage.wait_for_end(task)
+    stage.expect_row(task, status="completed", assigned_worker="leaving", attempts=1)
 
 
 @check(points=0.4, read=HANDOUT)
@@ -58,7 +75,7 @@ def test_two_signals_are_one(stage):
     stage.expect_row(task, status="completed", attempts=1)
 
 
-@check(points=0.9, read=HANDOUT)
+@check(points=0.6, read=HANDOUT)
 def test_gives_back_what_takes_too_long(stage):
     """Work that outlasts SHUTDOWN_TIMEOUT waits again for anybody, and the attempt does not count.
 

@@ -138,7 +138,7 @@ def _connections(play: Stage, client: Client) -> int:
             for _ in range(REQUESTS):
                 pool.submit(copy_context().run, client.get, "/tasks?limit=1")
             play.until(lambda: play.probe.waiting() > 0, within=5)
-            play.until(look, within=0.4)
+            play.watch(look, 0.4)
     return most
 
 

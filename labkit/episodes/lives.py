@@ -63,7 +63,7 @@ def observe(house: House) -> Lives:
         workers["stopped"].send(signal.SIGTERM)
         workers["stopped"].wait(within=5)
         wait_s = LEASE_S + 2 * POLL_MS / 1000 + 1.0
-        plays["killed"].until(lambda: False, within=wait_s)
+        plays["killed"].watch(lambda: False, wait_s)
         did(f"wait for a lease, two polls and a second: {scaled(wait_s):.1f} s")
         found.after = {name: says(name, "--json") for name in WORKERS}
     return found
