@@ -172,12 +172,18 @@ def prove(
         typer.Option("--flakes", metavar="N", min=1, help="Instead: the reference N times, half under load."),
     ] = None,
     lab: Annotated[str | None, typer.Option("--lab", help="With --flakes: on this lab only.")] = None,
+    small_mistakes: Annotated[
+        bool, typer.Option("--mutants", help="Instead: small mistakes in the reference's services.")
+    ] = False,
 ) -> int:
     """Prove that the checks are right: every wrong specimen fails just where it should, every right one
     passes, and the reference passes every time."""
     from labkit import manifest
-    from labkit.proof import flakes
+    from labkit.proof import flakes, mutation
     from labkit.proof import prove as proving
+
+    if small_mistakes:
+        return mutation.run(ROOT, processes, every)
 
     if repeat is not None:
         return flakes.run(ROOT, [_folder(lab).name] if lab else sorted(manifest.labs(ROOT)), repeat)

@@ -1,0 +1,144 @@
+"""`lab prove --mutants`: small mistakes in the reference's services, and whether any check notices them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+from labkit import report
+from labkit.checks import Outcome
+from labkit.errors import LabError
+from labkit.proof.mutants import Mutant, mutants
+
+REACH = {
+    "api_service": ("lab01", "lab02", "lab04"),
+    "worker_service": ("lab03", "lab04"),
+    "flowforge": ("lab04", "lab01", "lab03", "lab02"),
+}
+"""The reference's packages that are mutated, and the labs that see them, the likeliest first."""
+
+_RUN_S = 300.0
+
+
+@dataclass(frozen=True)
+class Fate:
+    """What became of a mutant: the check that noticed it, or None if it survived all."""
+
+    file: str
+    line: int
+    what: str
+    noticed_by: str | None
+
+
+def path(root: Path) -> Path:
+    """Where the fates are kept under the repository's root."""
+    return root / "docs" / "mutants.json"
+
+
+def load(root: Path) -> dict[str, Fate]:
+    """Mutant's name → its fate; empty if none has been tried. LabError if it cannot be read."""
+    try:
+        table = json.loads(path(root).read_text(encoding="utf-8"))
+        return {name: Fate(**fields) for name, fields in table.items()}
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise LabError(
+            f"{path(root)} cannot be read: {error!r}.", "Restore it: git checkout docs/mutants.json"
+        ) from None
+
+
+def save(root: Path, fates: Mapping[str, Fate]) -> None:
+    """Write the fates, a line each, in the order of files and lines."""
+    order = sorted(fates, key=lambda name: (fates[name].file, fates[name].line, fates[name].what, name))
+    lines = [f"{json.dumps(name)}: {json.dumps(asdict(fates[name]))}" for name in order]
+    path(root).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+
+
+def make(root: Path, every: int = 1) -> list[Mutant]:
+    """All mutants of the reference's services, or every so manieth."""
+    project = root / "project"
+    found = [
+        mutant
+        for package in REACH
+        for file in sorted((project / package).rglob("*.py"))
+        for mutant in mutants(str(file.relative_to(project)), file.read_text(encoding="utf-8"))
+    ]
+    return found[::every]
+
+
+def run(root: Path, processes: int, every: int = 1) -> int:
+    """Try the mutants that have not been tried; 0 if none of all has survived."""
+    out = Console(highlight=False, markup=False, soft_wrap=True)
+    known = {mutant.name: mutant for mutant in make(root)}
+    fates = {name: fate for name, fate in load(root).items() if name in known}
+    todo = [mutant for mutant in make(root, every) if mutant.name not in fates]
+    columns = (
+        TextColumn("mutants"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    shown = Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
+    with shown as progress, ThreadPoolExecutor(processes) as pool:
+        bar = progress.add_task("", total=len(todo))
+        waiting = {pool.submit(try_out, root, mutant): mutant for mutant in todo}
+        try:
+            for future in as_completed(waiting):
+                mutant, noticed_by = waiting[future], future.result()
+                fates[mutant.name] = Fate(mutant.file, mutant.line, mutant.what, noticed_by)
+                save(root, fates)
+                if noticed_by is None:
+                    out.print(f"✗ {mutant.file}:{mutant.line}: {mutant.what} ({mutant.name})", style="red")
+                progress.update(bar, advance=1, description=f"{mutant.file}:{mutant.line}")
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    survivors = sum(fate.noticed_by is None for fate in fates.values())
+    share = f"{1 - survivors / len(fates):.1%}" if fates else "none"
+    out.print(f"\n{len(todo)} tried now; of {len(fates)} of {len(known)} mutants {share} were noticed.")
+    return int(survivors > 0)
+
+
+def try_out(root: Path, mutant: Mutant) -> str | None:
+    """The first check that notices a mutant; None if none does."""
+    with tempfile.TemporaryDirectory(prefix="lab-mutant-") as scratch:
+        folder = Path(scratch, "project")
+        shutil.copytree(root / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
+        (folder / mutant.file).write_text(mutant.source, encoding="utf-8")
+        for lab in REACH[mutant.file.partition("/")[0]]:
+            if noticed := _first_failure(root, lab, folder, Path(scratch, f"{lab}.json")):
+                return noticed
+    return None
+
+
+def _first_failure(root: Path, lab: str, folder: Path, file: Path) -> str | None:
+    command = [sys.executable, "-m", "pytest", f"checks/{lab}", "-x", "-p", "no:cacheprovider"]
+    options: Sequence[str] = ("--project", str(folder), "--report", str(file))
+    try:
+        subprocess.run(
+            [*command, *options],
+            cwd=root,
+            capture_output=True,
+            timeout=_RUN_S,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        return f"{lab} (which did not end)"
+    if not file.exists():
+        return f"{lab} (which made no report)"
+    outcome = report.read(file)
+    failed = [*outcome.verdicts(Outcome.FAILED), *outcome.verdicts(Outcome.ERROR)]
+    return failed[0].id if failed else None

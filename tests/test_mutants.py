@@ -1,0 +1,105 @@
+"""Mutants: one small mistake each, and a record of who noticed."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from labkit.proof import mutation
+from labkit.proof.mutants import mutants
+from labkit.proof.mutation import Fate
+
+SOURCE = '''"""A module: nothing here is a mistake."""
+
+LIMIT: int = 3
+
+
+async def find(rows: list[int], most: int = LIMIT) -> list[int]:
+    """The first rows."""
+    if not rows and most > 0:
+        raise ValueError(f"{len(rows) + 1} rows")
+    await log("x", level="info")
+    return [row for row in rows if row <= most]
+
+
+QUERY = """
+    SELECT id FROM tasks WHERE status = 'pending' AND priority >= 0
+    ORDER BY priority DESC LIMIT 1 FOR UPDATE SKIP LOCKED
+"""
+'''
+
+
+def test_each_is_one_mistake_that_can_be_read() -> None:
+    made = mutants("a.py", SOURCE)
+    assert {mutant.what for mutant in made} >= {
+        "3 → 4",
+        "Gt → GtE",
+        "LtE → Lt",
+        "And → Or",
+        "not left out",
+        "condition turned round",
+        "None returned",
+        "level= left out of log()",
+        "await log('x', level='info') left out",
+        "SKIP LOCKED left out (place 1)",
+        "FOR UPDATE left out (place 1)",
+        "DESC → ASC (place 1)",
+        "AND → OR (place 1)",
+        "LIMIT left out (place 1)",
+        "pending → failed (place 1)",
+    }
+    before = SOURCE.splitlines()
+    for mutant in made:
+        ast.parse(mutant.source)
+        after = mutant.source.splitlines()
+        assert after != before
+        assert after[: mutant.line - 1] == before[: mutant.line - 1]
+
+
+def test_docstrings_annotations_and_parts_of_texts_are_left_alone() -> None:
+    assert not mutants(
+        "a.py", '"""SELECT 1 FROM a LIMIT 1"""\n\n\ndef f(a: "int" = None) -> "b < 1":\n    """UPDATE."""\n'
+    )
+    assert not mutants("a.py", 'x = f"{1 + 1} rows"\n')
+
+
+def test_a_name_survives_other_lines_and_tells_equal_ones_apart() -> None:
+    names = [mutant.name for mutant in mutants("a.py", SOURCE)]
+    assert len(set(names)) == len(names)
+    assert [mutant.name for mutant in mutants("a.py", f"import os\n\n{SOURCE}")][-5:] == names[-5:]
+    twice = [mutant.name for mutant in mutants("a.py", "def f():\n    g(1)\n    g(1)\n")]
+    assert len(set(twice)) == len(twice)
+
+
+def test_the_reference_has_several_hundred() -> None:
+    root = Path(__file__).parent.parent
+    made = mutation.make(root)
+    assert len(made) > 300
+    assert len({mutant.name for mutant in made}) == len(made)
+    assert {mutant.file.partition("/")[0] for mutant in made} == mutation.REACH.keys()
+
+
+def test_those_that_were_tried_are_not_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "project" / "api_service"
+    package.mkdir(parents=True)
+    (tmp_path / "docs").mkdir()
+    (package / "a.py").write_text("def f(x):\n    return x < 1\n")
+    tried: list[str] = []
+
+    def try_out(root: Path, mutant: mutation.Mutant) -> str | None:
+        tried.append(mutant.what)
+        return None if mutant.what == "1 → 2" else "lab01.a.b"
+
+    monkeypatch.setattr(mutation, "try_out", try_out)
+    assert mutation.run(tmp_path, 2) == 1
+    assert sorted(tried) == ["1 → 2", "Lt → LtE", "None returned"]
+    out = capsys.readouterr().out
+    assert "✗ api_service/a.py:2: 1 → 2" in out
+    assert "3 tried now; of 3 of 3 mutants 66.7% were noticed." in out
+    assert Fate("api_service/a.py", 2, "Lt → LtE", "lab01.a.b") in mutation.load(tmp_path).values()
+    (package / "a.py").write_text("def f(x):\n    return x < 1\n\n\ndef g():\n    return 7\n")
+    tried.clear()
+    mutation.run(tmp_path, 2)
+    assert sorted(tried) == ["7 → 8", "None returned"]
