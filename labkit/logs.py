@@ -36,6 +36,13 @@ class Entry:
         return self.get("level") in ("error", "critical")
 
 
+def end_of_traceback(text: str) -> str:
+    """The line that ends the first traceback in a text: the exception. Empty if it was cut off before."""
+    _, _, traceback = text.partition("Traceback (most recent call last)")
+    lines = traceback.splitlines()[1:]
+    return next((line for line in lines if line.strip() and not line.startswith((" ", "\t"))), "")
+
+
 def printed(service: Service) -> list[Line]:
     """All lines that a service has printed so far (as far as they are kept), long ones in one piece again."""
     whole: list[Line] = []

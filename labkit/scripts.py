@@ -56,7 +56,8 @@ class Ended:
         except (ValueError, RecursionError):
             parsed = None
         if not isinstance(parsed, dict):
-            raise CheckFailed(f"one JSON object on stdout of {self.name}", shorten(self.out) or "nothing")
+            instead = shorten(self.out) or f"nothing there; on stderr: {shorten(self.err) or 'nothing'}"
+            raise CheckFailed(f"one JSON object on stdout of {self.name}", instead)
         return parsed
 
     def expect(self, code: int, because: str) -> Self:
@@ -70,8 +71,8 @@ class Ended:
     def without_traceback(self) -> Self:
         """Fail the check if it printed a traceback."""
         if "Traceback (most recent call last)" in self.said:
-            last = [line for line in self.said.splitlines() if line.strip()][-1]
-            raise CheckFailed(f"a clear line of {self.name} and no traceback", shorten(f"… {last}"))
+            ends = logs.end_of_traceback(self.said)
+            raise CheckFailed(f"a clear line of {self.name} and no traceback", shorten(f"Traceback … {ends}"))
         return self
 
 

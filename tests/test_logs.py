@@ -82,3 +82,19 @@ def test_at_least_error() -> None:
     levels = ("info", "warning", "error", "critical")
     entries = logs.entries(line(json.dumps({"level": level})) for level in levels)
     assert [entry.at_least_error for entry in entries] == [False, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("Traceback (most recent call last):\n  File x\n    f()\nValueError: no\n", "ValueError: no"),
+        (
+            "before\nTraceback (most recent call last):\n  File x\n\na.Wrong: one\n  two\nthree",
+            "a.Wrong: one",
+        ),
+        ("Traceback (most recent call last):\n  File x", ""),
+        ("all is well", ""),
+    ],
+)
+def test_a_traceback_ends_with_its_exception(text: str, line: str) -> None:
+    assert logs.end_of_traceback(text) == line

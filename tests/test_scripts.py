@@ -59,7 +59,7 @@ def test_a_traceback_fails_the_check_whatever_the_status(a_script: Callable[[str
     ended = run(a_script("import nowhere_to_be_found"))
     with pytest.raises(CheckFailed, match="no traceback") as caught:
         ended.expect(1, "of it")
-    assert caught.value.saw == "… ModuleNotFoundError: No module named 'nowhere_to_be_found'"
+    assert caught.value.saw == "Traceback … ModuleNotFoundError: No module named 'nowhere_to_be_found'"
 
 
 def test_json_is_one_object(a_script: Callable[[str], Project]) -> None:

@@ -164,7 +164,7 @@ def test_no_secret_is_shown(stage):
     for service, url, more in (
         ("api", f"postgresql://flowforge:%zz{SECRET}@127.0.0.1/flowforge", {"LOG_LEVEL": "chatty"}),
         ("api", f"postgresql://flowforge:{SECRET}@127.0.0.1:{closed}/flowforge", {}),
-        ("worker", f"postgres//flowforge:{SECRET}@127.0.0.1/flowforge", {"WORKER_LEASE": "long"}),
+        ("worker", f"postgres//a:{SECRET}@127.0.0.1/a", {"WORKER_LEASE": "long"}),
         ("worker", wrong_password, {}),
     ):
         start = mistakes.refuse(stage.project, service, {}, {"DATABASE_URL": url, **more}, within=10)

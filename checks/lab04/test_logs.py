@@ -268,7 +268,9 @@ def test_foreign_text_forges_no_line(story):
     )
     title = TASKS["forging"]["title"]
     for line in _lines_of_task(story, "forging"):
-        expect(line.get("task_title") == title, f"the title as it is: {title!r}", shorten(line.text, 500))
+        expect(
+            line.get("task_title") in (None, title), f"the title as it is: {title!r}", shorten(line.text, 500)
+        )
 
 
 @check(points=0.3, read=ONE_ID)
@@ -324,8 +326,11 @@ def test_pretty_is_for_people(stage):
         happens(service)
         told = stage.until(lambda s=service, b=before: s.printed > b, within=2)
         expect(bool(told), f"lines of {service.name} about what happens", "nothing new")
-        objects = entries(logs.printed(service))
-        expect(not objects, "lines for people, no JSON", shorten(objects[0].text) if objects else "")
+        lines = logs.printed(service)
+        objects = [entry.text for entry in entries(lines)] + [
+            line.text for line in lines if line.text.strip() == "{"
+        ]
+        expect(not objects, "lines for people, no JSON", shorten(objects[0]) if objects else "")
 
 
 def _told(story):

@@ -51,8 +51,8 @@ class Sifting:
                 ends = f"to end within {scaled(REFUSES_S):.0f} s, with a status other than 0"
                 raise CheckFailed(f"{ends}: {given}", "it still runs" if start.code is None else "status 0")
             if "Traceback (most recent call last)" in start.said:
-                last = [line for line in start.said.splitlines() if line.strip()][-1]
-                raise CheckFailed(f"a clear line and no traceback of {given}", f"… {shorten(last)}")
+                ends = logs.end_of_traceback(start.said)
+                raise CheckFailed(f"a clear line and no traceback of {given}", f"Traceback … {shorten(ends)}")
             if not start.named:
                 raise CheckFailed(f"the name of what is wrong, of {given}", shorten(start.said) or "nothing")
 
@@ -123,4 +123,4 @@ def shown(values: Values) -> str:
 
 
 def _without_password(value: str) -> str:
-    return re.sub(r":[^:@/]+@", ":…@", value)
+    return re.sub(r":(%zz)?[^:@/]+@", r":\1…@", value)
