@@ -44,17 +44,21 @@ Open = Callable[..., AbstractContextManager[Lane]]
 
 @pytest.fixture
 def suite(tmp_path: Path) -> Open:
-    """Opens a lane for a project with these tests: `suite(tests, command, ini, coverage)`."""
+    """Opens a lane for a project with these tests: `suite(tests, command, ini, coverage, target)`."""
 
     @contextmanager
     def opened(
-        tests: str, command: str = "pytest", ini: str = "", coverage: Path | None = None
+        tests: str,
+        command: str = "pytest",
+        ini: str = "",
+        coverage: Path | None = None,
+        target: measure.Target | None = None,
     ) -> Iterator[Lane]:
         files = {"Procfile": f"test: {command}", "api_service.py": APPLICATION, "test_it.py": tests}
         files["pytest.ini"] = f"[pytest]\npythonpath = .\n{ini}"
         for name, text in files.items():
             (tmp_path / name).write_text(textwrap.dedent(text), encoding="utf-8")
-        measured = measure.target(tmp_path).written(coverage) if coverage else None
+        measured = (target or measure.target(tmp_path)).written(coverage) if coverage else None
         nobody = "postgresql://nobody@127.0.0.1:1/"
         over = threading.Event()
         with lane.opened(project.load(tmp_path), over, database_url=nobody, coverage=measured) as the:
@@ -299,3 +303,58 @@ def test_coverage_is_ours_to_measure(suite: Open, tmp_path: Path) -> None:
     uncovered = {function.name: (function.missing, function.statements) for function in coverage.functions}
     assert uncovered["never_called"] == (2, 2)
     assert "wsgi" in uncovered
+
+
+def test_coverage_of_an_api_by_another_name(suite: Open, tmp_path: Path) -> None:
+    """What its command loads counts, imported by a test or not; what else is in the project does not."""
+    (tmp_path / "shop").mkdir()
+    files = {
+        "__main__": "from shop import used, unused",
+        "used": "A = 1",
+        "unused": "A = 1",
+        "worker": "A = 1",
+    }
+    for name, text in files.items():
+        (tmp_path / "shop" / f"{name}.py").write_text(text)
+    target = measure.target(tmp_path, ["python", "-m", "shop"])
+    figures = tmp_path / "figures" / "of"
+    figures.parent.mkdir()
+    with suite("from shop import used, worker\ndef test_a(): ...", target=target, coverage=figures) as the:
+        the.run(within=WITHIN_S, measure=True)
+    coverage = coverage_report.read(target, figures)
+    assert (round(coverage.percent), coverage.statements) == (33, 3)
+    assert [str(function).split("/")[-1] for function in coverage.functions] == [
+        "__main__.py never imported",
+        "unused.py never imported",
+    ]
+
+
+def test_a_job_ends_as_a_session_does_and_sums_up_nothing(suite: Open, tmp_path: Path) -> None:
+    """Summaries are for people, and make some plugins load whole libraries, again in each fork."""
+    (tmp_path / "conftest.py").write_text(
+        "def pytest_sessionfinish(): open('ended', 'a').write('x')\n"
+        "def pytest_terminal_summary(): open('summed_up', 'a').write('x')\n"
+    )
+    with suite("def test_a(): ...") as the:
+        assert the.run(within=WITHIN_S).green
+        assert the.run(within=WITHIN_S).green
+        assert (tmp_path / "ended").read_text() == "xx"
+        assert not (tmp_path / "summed_up").exists()
+
+
+def test_only_the_tests_assertions_are_rewritten(suite: Open, tmp_path: Path) -> None:
+    """Those of libraries take half of the time of a start."""
+    (tmp_path / "conftest.py").write_text("import pytest\npytest.register_assert_rewrite('ours')\n")
+    (tmp_path / "ours.py").write_text("def check(number):\n    assert number == 2\n")
+    tests = """
+        import anyio, ours, xdist
+        def test_ours(): ours.check(1)
+        def test_theirs():
+            assert "@pytest_ar" in dir(ours)
+            assert "@pytest_ar" not in dir(anyio)
+            assert "@pytest_ar" not in dir(xdist)
+    """
+    with suite(tests) as the:
+        run = the.run(within=WITHIN_S)
+    assert [ran.outcome for ran in run.ran] == ["failed", "passed"], lane.told(run, WITHIN_S)
+    assert "1 == 2" in run.red[0].message

@@ -41,8 +41,8 @@ def told(trial, request) -> Callable[[str], Any]:
         try:
             if isinstance(trial, ProjectError):
                 raise CheckFailed(trial.expected, trial.saw)
-            if not at_the_gate:
-                trial.told("twice")
+            if not (at_the_gate or trial.told("twice").sound):
+                raise Blocked(GATE, CheckFailed("tests that pass", "not one of them does"))
             return trial.told(part)
         except (CheckFailed, ProjectError) as error:
             if at_the_gate or (isinstance(trial, Trial) and _by_itself(trial, part)):
@@ -82,14 +82,11 @@ def _shrug(notice: Notice) -> str:
     """What the tests did with a saboteur that they did not notice."""
     if not notice.met:
         return "no test has anything to do with it: none gets an answer that it changes"
-    lines = [
-        f"{len(notice.met)} of the tests met it, and no test failed:"
-        if len(notice.met) > 1
-        else "one test met it, and passed:"
-    ]
+    who = f"{len(notice.met)} of the tests" if len(notice.met) > 1 else "one test"
+    lines = [f"{who} met it, and " + ("none failed for sure:" if notice.unsure else "no test failed:")]
     lines += [f"  {test}" for test in notice.met[:4]]
     if notice.unsure:
-        lines.append(f"{notice.unsure} failed, but not every time; so one cannot know what it noticed")
+        lines.append(f"{notice.unsure}, so one cannot know what it noticed")
     if notice.around:
         lines.append(f"an error in a fixture is no finding: {shorten(notice.around, 200)}")
     if notice.late:

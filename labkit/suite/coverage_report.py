@@ -15,7 +15,8 @@ from labkit.suite.measure import Target
 
 @dataclass(frozen=True)
 class Function:
-    """A function with statements that were not executed, of `statements` in all."""
+    """A function with statements that were not executed, of `statements` in all; without a name, what a file
+    has outside its functions."""
 
     file: str
     name: str
@@ -24,12 +25,11 @@ class Function:
     statements: int
 
     def __str__(self) -> str:
-        how = (
-            "never called"
-            if self.missing == self.statements
-            else f"{self.missing} of {self.statements} lines not run"
-        )
-        return f"{self.file}:{self.line} {self.name}() {how}"
+        part = f"{self.missing} of {self.statements} lines not run"
+        never = self.missing == self.statements
+        if not self.name:
+            return f"{self.file} " + ("never imported" if never else f"outside its functions {part}")
+        return f"{self.file}:{self.line} {self.name}() " + ("never called" if never else part)
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ def read(target: Target, figures: Path) -> Coverage:
         out = Path(scratch) / "coverage.json"
         try:
             measured.combine(written, strict=True)
+            for file in target.files:  # those that were not even imported
+                measured.get_data().touch_file(file)
             measured.json_report(outfile=str(out))
         except CoverageException:  # nothing was executed, or nothing can be read
             return Coverage(0.0, 0, [])
@@ -56,7 +58,7 @@ def read(target: Target, figures: Path) -> Coverage:
     functions = [
         Function(
             _shown(name, target.path),
-            function or "(the module's own lines)",
+            function,
             region.get("start_line", 1),
             region["summary"]["missing_lines"],
             region["summary"]["num_statements"],

@@ -5,12 +5,14 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
 import coverage
 
+from labkit.suite import imports
 from labkit.suite.wire import COVERAGE
 
 NOT_MEASURED = (
@@ -25,28 +27,43 @@ _measured: coverage.Coverage | None = None
 
 @dataclass(frozen=True)
 class Target:
-    """What is measured: a folder, or a file; and what in that folder is left out."""
+    """What is measured: a folder, or a file; and what in that folder is left out, or what alone counts."""
 
     path: Path
     without: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> list[str]:
+        """The files that are measured, if they are known by name."""
+        return [str(self.path / name) for name in self.only] or (
+            [] if self.path.is_dir() else [str(self.path)]
+        )
 
     @classmethod
     def of(cls, text: str) -> tuple[Self, Path]:
         """From the text that `written` has made: the target, and where the figures go."""
-        path, without, figures = json.loads(text)
-        return cls(Path(path), tuple(without)), Path(figures)
+        path, without, only, figures = json.loads(text)
+        return cls(Path(path), tuple(without), tuple(only)), Path(figures)
 
     def written(self, figures: Path) -> str:
-        return json.dumps([str(self.path), self.without, str(figures)])
+        return json.dumps([str(self.path), self.without, self.only, str(figures)])
 
 
-def target(project: Path) -> Target:
-    """The package api_service, or the module of that name; without either, all that may belong to the API."""
+def target(project: Path, api: Sequence[str] = ()) -> Target:
+    """The package api_service, or the module of that name; without either, what the command `api` loads, or
+    all that may belong to the API where its text does not tell."""
     package = project / "api_service"
     if package.is_dir():
         return Target(package)
     module = package.with_suffix(".py")
-    return Target(module) if module.is_file() else Target(project, NOT_MEASURED)
+    if module.is_file():
+        return Target(module)
+    loaded = imports.reached(project, api)
+    if not loaded:
+        return Target(project, NOT_MEASURED)
+    root = project.resolve()
+    return Target(root, only=tuple(sorted(str(file.relative_to(root)) for file in loaded)))
 
 
 def begin() -> None:
@@ -81,9 +98,9 @@ def measurement(target: Target, file: str) -> coverage.Coverage:
     measured = coverage.Coverage(
         data_file=file,
         config_file=False,
-        source=[str(target.path)] if target.path.is_dir() else None,
-        include=None if target.path.is_dir() else [str(target.path)],
-        omit=[str(target.path / left_out) for left_out in target.without],
+        source=None if target.files else [str(target.path)],
+        include=target.files or None,
+        omit=[str(target.path / left_out) for left_out in target.without] or None,
         concurrency=concurrency,
         messages=False,
     )

@@ -13,6 +13,8 @@ import threading
 import time
 import warnings
 from collections.abc import Generator, Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -26,6 +28,16 @@ from labkit.suite.wire import SABOTEUR, SOCKET, Collected, Exchange, Fixture, Jo
 
 _MESSAGE = 600
 """How much of a failure's text is told."""
+
+
+def pytest_plugin_registered(manager: pytest.PytestPluginManager) -> None:
+    """No library's assertions are rewritten, only the tests' own: pytest would compile each library that
+    brings a plugin along anew, in every process, and may keep nothing of that here. It is half the time of a
+    start.
+    """
+    marked = getattr(getattr(manager, "rewrite_hook", None), "_must_rewrite", None)
+    if isinstance(marked, set):
+        marked -= {name for name in marked if _is_installed(name)}
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -125,7 +137,7 @@ class Forks:
             item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
             if job.stop and self.failed and self.failed[0] == "failed":
                 break
-        session.config.hook.pytest_sessionfinish(session=session, exitstatus=0)
+        _finish(session)
         if job.measure:
             measure.save()
         return 0
@@ -169,6 +181,14 @@ class Forks:
             self.failed = before or (kind, _reason(report))
 
 
+def _is_installed(module: str) -> bool:
+    """Whether it comes from a library, or from here. (pytest's own finder, which remembers what it is asked
+    for, is not asked.)"""
+    name = module.partition(".")[0]
+    found = PathFinder.find_spec(name)
+    return name == "labkit" or bool(found and found.origin and "site-packages" in Path(found.origin).parts)
+
+
 def _threads_are_left() -> bool:
     """Whether there are other threads, once schemathesis has ended its own, as it does between tests."""
     asgi = sys.modules.get("schemathesis.python.asgi")
@@ -176,6 +196,15 @@ def _threads_are_left() -> bool:
     if end is not None:
         end()
     return threading.active_count() > 1
+
+
+def _finish(session: pytest.Session) -> None:
+    """Tell all plugins that the session is over, but for the one that would now have it summed up for nobody:
+    other plugins add to its summary, and load whole libraries for that."""
+    plugins = session.config.pluginmanager
+    reporter = plugins.get_plugin("terminalreporter")
+    finish = plugins.subset_hook_caller("pytest_sessionfinish", [reporter] if reporter else [])
+    finish(session=session, exitstatus=0)
 
 
 def _ordered(items: list[pytest.Item], job: Job) -> list[pytest.Item]:

@@ -1,0 +1,85 @@
+"""The API, without a database."""
+
+from uuid import uuid4
+
+import pytest
+from conftest import Memory
+from fastapi.testclient import TestClient
+from psycopg import OperationalError
+
+from api_service.dependencies import task_repository
+
+TASK = {"title": "a", "description": "b", "priority": 3, "type": "echo", "payload": {"c": 1}}
+
+
+@pytest.fixture(scope="module")
+def story(application):
+    return {"memory": Memory()}
+
+
+@pytest.fixture
+def teller(story, application):
+    application.dependency_overrides[task_repository] = lambda: story["memory"]
+    return TestClient(application)
+
+
+def titles(client, query=""):
+    return [task["title"] for task in client.get(f"/tasks{query}").json()["data"]]
+
+
+def test_create(teller, story):
+    answer = teller.post("/tasks", json=TASK)
+    assert answer.status_code == 201
+    assert answer.json()["data"].items() >= TASK.items()
+    assert teller.get(answer.headers["Location"]).json() == answer.json()
+    story["path"] = answer.headers["Location"]
+
+
+@pytest.mark.parametrize("body", [{"title": " "}, {"title": "x" * 201}, {"title": "x", "owner": "me"}])
+def test_create_refuses(client, body):
+    answer = client.post("/tasks", json=body)
+    assert answer.status_code == 400
+    assert answer.json()["error"]["details"][0]["field"] in body
+
+
+def test_read_nothing(client):
+    assert client.get(f"/tasks/{uuid4()}").status_code == 404
+    assert client.delete(f"/tasks/{uuid4()}").status_code == 404
+    assert client.get("/tasks/7").status_code == 400
+
+
+def test_pages(client):
+    for title in "abc":
+        client.post("/tasks", json={"title": title})
+    assert client.get("/tasks?limit=2").json()["meta"] == {"page": 1, "limit": 2, "total": 3}
+    assert titles(client, "?limit=2") == ["a", "b"]
+    assert titles(client, "?limit=2&page=2") == ["c"]
+
+
+def test_filter(client, memory):
+    memory.add(TASK)
+    failed = memory.add({**TASK, "title": "failed"}, status="failed")
+    assert [task["id"] for task in client.get("/tasks?status=failed").json()["data"]] == [str(failed.id)]
+
+
+def test_replace(teller, story):
+    before = teller.get(story["path"]).json()["data"]
+    replaced = teller.put(story["path"], json={"title": "new"}).json()["data"]
+    assert (replaced["title"], replaced["description"], replaced["priority"]) == ("new", "", 0)
+    assert replaced["updated_at"] > before["updated_at"]
+    assert teller.get(story["path"]).json()["data"] == replaced
+
+
+def test_delete(teller, story):
+    assert teller.delete(story["path"]).status_code == 204
+    assert teller.get(story["path"]).status_code == 404
+
+
+def test_health(client, memory):
+    assert client.get("/health").status_code == 200
+    memory.broken = OperationalError("gone")
+    assert client.get("/health").status_code == 503
+
+
+def test_request_id(client):
+    assert client.get("/info", headers={"X-Request-ID": "mine"}).headers["X-Request-ID"] == "mine"
