@@ -27,7 +27,7 @@ _INSTALL = """
         claims boolean NOT NULL DEFAULT false
     );
     CREATE FUNCTION labkit.write_down() RETURNS trigger
-        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
     $$
     BEGIN
         IF TG_OP = 'DELETE' THEN

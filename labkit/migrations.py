@@ -32,7 +32,8 @@ _LOCK_S = 3
 _LISTEN = """
     CREATE SCHEMA labkit;
     CREATE TABLE labkit.statements (number integer GENERATED ALWAYS AS IDENTITY, statement text);
-    CREATE FUNCTION labkit.note() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER AS
+    CREATE FUNCTION labkit.note() RETURNS event_trigger
+        LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
         $$ BEGIN INSERT INTO labkit.statements (statement) VALUES (current_query()); END $$;
     CREATE EVENT TRIGGER labkit_note ON ddl_command_start EXECUTE FUNCTION labkit.note();
 """

@@ -21,6 +21,7 @@ from labkit.deadlines import scaled, wait_until
 from labkit.errors import LabError
 from labkit.evidence import CheckFailed, expect
 from labkit.postgres import Database
+from labkit.postgres.connection import options
 
 _LOCK_S = 5
 """How long a statement of ours waits for a lock before the check fails (scaled to the machine)."""
@@ -33,8 +34,7 @@ _NOT_ABOUT_THE_ROW = {
 
 _OTHERS = """
     FROM pg_stat_activity
-    WHERE datname = current_database() AND backend_type = 'client backend' AND application_name <>
-    'labkit-probe'
+    WHERE datname = current_database() AND backend_type = 'client backend' AND usename <> CURRENT_USER
 """
 
 
@@ -229,13 +229,20 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _connect(database: Database) -> psycopg.Connection[dict[str, Any]]:
-    connection = psycopg.connect(
-        database.admin_url,
-        autocommit=True,
-        row_factory=dict_row,
-        application_name="labkit-probe",
-        connect_timeout=10,
-    )
+    try:
+        connection = psycopg.connect(
+            database.admin_url,
+            autocommit=True,
+            row_factory=dict_row,
+            application_name="labkit-probe",
+            connect_timeout=10,
+            client_encoding="utf8",
+            options=options(database.admin_url),
+        )
+    except psycopg.OperationalError as error:
+        if "not currently accepting connections" in str(error):
+            raise CheckFailed("a database that is open", "its owner lets nobody in any more") from None
+        raise
     connection.execute(SQL("SET lock_timeout = {}").format(f"{scaled(_LOCK_S):.0f}s"))
     return connection
 

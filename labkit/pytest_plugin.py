@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from _pytest.terminal import TerminalReporter
 
-from labkit import checks, encoding, evidence, manifest, report
+from labkit import checks, encoding, evidence, guard, manifest, report
 from labkit.checks import Check, Outcome
 from labkit.deadlines import time_limit
 from labkit.errors import LabError, UsageError
@@ -77,6 +77,13 @@ def pytest_configure(config: pytest.Config) -> None:
         if any(inside):
             raise pytest.UsageError(
                 "Checks and other tests cannot run together. Run the checks by themselves: pytest checks"
+            )
+        if config.option.project:
+            # Where the project comes first on the command line, pytest takes it for the root, and its
+            # pytest.ini for ours.
+            raise pytest.UsageError(
+                f"--project goes with checks, and there are none in {root}. "
+                "Name them first: pytest checks/lab01 --project DIR"
             )
         config.pluginmanager.register(_LeaveOut(root), "labkit-leave-out")
         return
@@ -226,6 +233,7 @@ class _Run:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        guard.sweep()  # nobody of the project is around any more when the report is written
         if self.is_worker or self.config.option.collectonly or exitstatus == pytest.ExitCode.USAGE_ERROR:
             return
         interrupted = exitstatus == pytest.ExitCode.INTERRUPTED and not self.problems

@@ -21,11 +21,13 @@ import psutil
 
 from labkit import evidence, guard
 from labkit.deadlines import Patience, scaled, wait_until
+from labkit.errors import LabError
 from labkit.project import Project, ProjectError, environment
 
 _LINES_KEPT = 20_000
 _LINE_LENGTH_KEPT = 16_384
 _CHARACTERS_KEPT = 16_000_000
+_PORTS_TRIED = 200
 START_S = 10.0
 """How long an API may take until it listens (scaled to the machine)."""
 
@@ -45,6 +47,8 @@ class Service:
     name: str
     process: subprocess.Popen[bytes]
     settings: Mapping[str, str]
+    mark: str
+    """By which it and all that it starts are known."""
     lines: deque[Line] = field(default_factory=deque)
     started: float = field(default_factory=time.monotonic)
     on_line: Callable[[Line], None] | None = None
@@ -124,11 +128,16 @@ class Service:
                 member.kill()
         self.process.wait()
         guard.forget(self.pid)
-        self._join()
+        if not self._join():  # somebody has left the group, and still holds what it prints into
+            guard.kill_marked(self.mark)
+            self._join()
 
-    def _join(self) -> None:
+    def _join(self) -> bool:
+        """Read to the end of what it has printed; whether that came within a second."""
+        until = time.monotonic() + 1
         for thread in self._readers:
-            thread.join(timeout=1)
+            thread.join(timeout=max(until - time.monotonic(), 0))
+        return not any(thread.is_alive() for thread in self._readers)
 
     def _drain(self, pipe: IO[bytes], stream: str) -> None:
         with pipe:
@@ -165,11 +174,12 @@ def start(
     `on_line` is called, in a thread of its own for each stream, with every line that it prints.
     """
     command = project.command(process_type)
+    marks = guard.mark()
     try:
         process = subprocess.Popen(
             command,
             cwd=project.folder,
-            env=environment(settings),
+            env={**environment({}), **marks, **settings},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -181,7 +191,7 @@ def start(
             f"{command[0]!r} {_why_not(error, project, command[0])} (Procfile: {' '.join(command)})",
         ) from None
     guard.watch(process.pid)
-    service = Service(process_type, process, dict(settings), on_line=on_line)
+    service = Service(process_type, process, dict(settings), marks[guard.MARK], on_line=on_line)
     for stream, pipe in (("stdout", process.stdout), ("stderr", process.stderr)):
         assert pipe is not None
         reader = threading.Thread(target=service._drain, args=(pipe, stream), daemon=True)
@@ -336,14 +346,15 @@ def accepts_connections(port: int) -> bool:
 def free_port() -> int:
     """A TCP port on 127.0.0.1 that nobody uses, outside the range that outgoing connections draw from."""
     numbers = random.SystemRandom()
-    while True:
-        port = numbers.randrange(20_000, 32_000)
+    tried = [numbers.randrange(20_000, 32_000) for _ in range(_PORTS_TRIED)]
+    for port in [*tried, 0]:  # 0: any that is left, should somebody have taken them all
         with socket.socket() as probe:
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
-            return port
+            return int(probe.getsockname()[1])
+    raise LabError("No TCP port is left on 127.0.0.1.", "Which process listens on thousands of them?")
 
 
 def _family(pid: int) -> list[psutil.Process]:

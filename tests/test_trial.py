@@ -141,8 +141,9 @@ def test_what_a_test_does_alone_is_asked_once(of: Callable[..., Trial]) -> None:
     ("rounds", "again_green", "any_order"),
     [
         ((passed(), passed()), True, True),
-        ((passed(), failed(), passed()), True, False),  # backwards it fails, in its own order it does not
-        ((passed(), failed(), failed()), False, False),
+        ((passed(), failed(), failed(), passed()), True, False),  # backwards it fails, and else it does not
+        ((passed(), failed(), failed(), failed()), False, True),  # it fails whenever it is not the first
+        ((passed(), failed(), passed()), False, True),  # it fails now and then
     ],
 )
 def test_the_second_run_is_backwards_and_tells_order_from_repetition(
@@ -155,7 +156,7 @@ def test_the_second_run_is_backwards_and_tells_order_from_repetition(
         twice = the._twice(lane, None)  # type: ignore[arg-type]
         assert the._shuffled().green is any_order
     assert twice.second.green is again_green
-    assert [tests for tests, _ in lane.asked] == [None, ["b", "a"], None][: len(rounds)]
+    assert [tests for tests, _ in lane.asked] == [None, ["b", "a"], ["b", "a"], None][: len(rounds)]
 
 
 @pytest.mark.parametrize(

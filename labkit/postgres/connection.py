@@ -13,6 +13,11 @@ from psycopg.conninfo import conninfo_to_dict
 from labkit.errors import LabError
 
 CONNECT_PATIENCE_S = 5
+_OURS = (
+    "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off"
+    " -c default_transaction_isolation=read\\ committed"
+)
+"""What sessions of ours begin with, whatever the owner of a database has made its default."""
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
@@ -23,7 +28,14 @@ def connect(url: str) -> psycopg.Connection[Any]:
         connect_timeout=CONNECT_PATIENCE_S,
         application_name="labkit",
         gssencmode="disable",
+        client_encoding="utf8",
+        options=options(url),
     )
+
+
+def options(url: str) -> str:
+    """The options of a session of ours at that URL, after its own."""
+    return f"{conninfo_to_dict(url).get('options') or ''} {_OURS}".strip()
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from labkit.postgres.connection import address, admin, connect, url_of
 from labkit.postgres.state import derived_password, state_folder
 
 Kind = Literal["embedded", "docker", "url"]
+_MOST_CONNECTIONS = 150
+"""How many one role can have open; others want to use the server, too (it takes 200 where it is ours)."""
 _SEAL = "template of "
 """Starts the comment on a sealed template."""
 
@@ -109,8 +111,13 @@ class Server:
         self.release()
 
     def _create_role(self, connection: psycopg.Connection[Any], role: str) -> None:
-        statement = "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION PASSWORD {}"
-        connection.execute(SQL(statement).format(Identifier(role), Value(self._password(role))))
+        statement = (
+            "CREATE ROLE {} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOREPLICATION"
+            " CONNECTION LIMIT {} PASSWORD {}"
+        )
+        connection.execute(
+            SQL(statement).format(Identifier(role), Value(_MOST_CONNECTIONS), Value(self._password(role)))
+        )
         if not _is_superuser(connection):  # may create a database for a role only as its member
             _run(connection, "GRANT {} TO CURRENT_USER", role)
 
@@ -197,7 +204,11 @@ def _drop_run(connection: psycopg.Connection[Any], run: str) -> int:
 
 def _drop(connection: psycopg.Connection[Any], databases: list[str], roles: list[str]) -> None:
     for database in databases:
-        _run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
+        try:
+            _run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
+        except errors.WrongObjectType:  # its owner has made it a template, which nobody can drop
+            _run(connection, "ALTER DATABASE {} IS_TEMPLATE false", database)
+            _run(connection, "DROP DATABASE IF EXISTS {} WITH (FORCE)", database)
     for role in roles:
         if _has_template(connection, role):
             continue  # more clones may come

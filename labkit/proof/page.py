@@ -29,6 +29,8 @@ def make(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> tup
     """The page and its picture."""
     checks = manifest.load(root)
     course = report.load_course(root)
+    hostile = [specimen for specimen in known if specimen.hostile]
+    known = [specimen for specimen in known if not specimen.hostile]
     proved = [specimen for specimen in known if specimen.name in seen]
     wrong = [specimen for specimen in proved if specimen.fails]
     text = _TEXT.format(
@@ -40,6 +42,7 @@ def make(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> tup
         wrong=len(wrong),
         right=_right(proved, seen),
         accepted="\n".join(_accepted(specimen) for specimen in proved if specimen.fails == frozenset()),
+        hostile=_hostile(hostile, seen),
         defects="\n\n".join(_defects(lab, title, wrong) for lab, title in course.titles.items()),
     )
     return text, _picture(checks, wrong, seen)
@@ -68,7 +71,7 @@ to show that it can fail.
 
 {accepted}
 
-## Wrong in one way
+{hostile}## Wrong in one way
 
 {defects}
 """
@@ -110,6 +113,35 @@ def _accepted(specimen: Specimen) -> str:
         else specimen.labs[0]
     )
     return f"- **{specimen.name}** ({labs}): {specimen.story.rstrip('.')}."
+
+
+def _hostile(hostile: Sequence[Specimen], seen: Mapping[str, Seen]) -> str:
+    """A section of its own, or nothing while none has been proved."""
+    proved = [specimen for specimen in hostile if specimen.name in seen]
+    if not proved:
+        return ""
+    in_need = [specimen for specimen in hostile if specimen.hostile and specimen.hostile.needs]
+    waiting = [f"Only a sandbox can stop the other {len(in_need)}; they are not run:", *map(_tried, in_need)]
+    return _HOSTILE.format(
+        number=len(proved),
+        tried="\n".join(map(_tried, proved)),
+        waiting="\n".join([waiting[0], "", *waiting[1:], "", ""]) if in_need else "",
+    )
+
+
+_HOSTILE = """## Hostile
+
+{number} projects want more than they have earned, or mean harm. None of them passes a check that the plain
+starter does not, or costs others more than the checks that it declares. None makes the grader fail or wait
+without an end, and none leaves a process, a database, a role or a temporary file behind.
+
+{tried}
+
+{waiting}"""
+
+
+def _tried(specimen: Specimen) -> str:
+    return f"- **{specimen.name.partition('/')[2]}**: {specimen.story}"
 
 
 def _defects(lab: str, title: str, wrong: Sequence[Specimen]) -> str:

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from labkit import manifest
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
-from labkit.proof import page, record, specimens
+from labkit.proof import hostile, page, record, specimens
 from labkit.proof.grading import grade
 from labkit.proof.record import Seen
 from labkit.proof.specimens import Specimen
@@ -48,8 +48,9 @@ def run(
 ) -> int:
     """Prove all specimens, or those that match one of `names` (shell patterns); 0 if all is as expected.
 
-    Of the wrong ones every `every`-th is taken: 1 for the whole proof, more for a slice of it. With `resume`,
-    what is on record with nothing changed since is left out; with `note`, what is seen goes on record.
+    Of the wrong and the hostile ones every `every`-th is taken: 1 for the whole proof, more for a slice of
+    it. With `resume`, what is on record with nothing changed since is left out; with `note`, what is seen
+    goes on record.
     """
     known, broken = specimens.load(root)
     chosen = _sample(_choose(known, names, broken), every)
@@ -57,6 +58,7 @@ def run(
     for problem in broken:
         out.print(f"✗ {problem}", style="red")
     notes = _Notes(root, known)
+    chosen = _leave_out_those_in_need(chosen, out)
     todo = [specimen for specimen in chosen if not (resume and notes.holds(specimen))]
     found = _examine(root, todo, processes, out, notes if note else None)
     problems = len(broken) + sum(len(finding.problems) for finding in found)
@@ -113,9 +115,20 @@ def _choose(known: list[Specimen], names: Sequence[str], broken: Sequence[str]) 
 
 
 def _sample(chosen: list[Specimen], every: int) -> list[Specimen]:
-    wrong = [specimen for specimen in chosen if specimen.fails]
-    kept = wrong[::every]
-    return [specimen for specimen in chosen if not specimen.fails or specimen in kept]
+    hostile = [specimen for specimen in chosen if specimen.hostile]
+    wrong = [specimen for specimen in chosen if specimen.fails and not specimen.hostile]
+    left_out = {specimen.name for kind in (wrong, hostile) for specimen in kind} - {
+        specimen.name for kind in (wrong, hostile) for specimen in kind[::every]
+    }
+    return [specimen for specimen in chosen if specimen.name not in left_out]
+
+
+def _leave_out_those_in_need(chosen: Sequence[Specimen], out: Console) -> list[Specimen]:
+    """Without those that may not run before something is around them that is not there yet."""
+    for specimen in chosen:
+        if specimen.hostile and specimen.hostile.needs:
+            out.print(f"- {specimen.name:<44} not run: only a {specimen.hostile.needs} can stop it")
+    return [specimen for specimen in chosen if not (specimen.hostile and specimen.hostile.needs)]
 
 
 def _show(finding: Finding, out: Console) -> None:
@@ -138,9 +151,13 @@ def _examine(
         TextColumn("{task.description}"),
     )
     shown = Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
-    with shown as progress, ThreadPoolExecutor(processes) as pool:
+    with (
+        hostile.before(root, chosen) as before,
+        shown as progress,
+        ThreadPoolExecutor(processes) as pool,
+    ):
         bar = progress.add_task("", total=len(chosen))
-        waiting = {pool.submit(examine, root, specimen): specimen for specimen in chosen}
+        waiting = {pool.submit(examine, root, specimen, before): specimen for specimen in chosen}
         try:
             for future in as_completed(waiting):
                 finding = future.result()
@@ -155,17 +172,20 @@ def _examine(
     return [found[specimen.name] for specimen in chosen]
 
 
-def examine(root: Path, specimen: Specimen) -> Finding:
-    """Run the checks of the specimen's labs on it and compare."""
+def examine(root: Path, specimen: Specimen, before: hostile.Before | None = None) -> Finding:
+    """Run the checks of the specimen's labs on it and compare; a hostile one with how it was `before`."""
     started = time.monotonic()
     failed: frozenset[str] = frozenset()
     with tempfile.TemporaryDirectory(prefix="lab-prove-") as scratch:
         folder = Path(scratch, "project")
         try:
             _require_known(root, specimen)
-            specimen.build(root / "project", folder)
-            file = Path(scratch, "report.json")
-            outcome, told = grade(root, specimen.labs, file, _RUN_S, "--project", str(folder))
+            if before and specimen.hostile:
+                outcome, told = hostile.examine(root, specimen, Path(scratch), before)
+            else:
+                specimen.build(root / "project", folder)
+                file = Path(scratch, "report.json")
+                outcome, told = grade(root, specimen.labs, file, _RUN_S, "--project", str(folder))
             failed = frozenset(v.id for v in outcome.verdicts(Outcome.FAILED))
             problems = [*told, *_compare(root, specimen, outcome, failed)]
         except LabError as error:
@@ -199,8 +219,10 @@ def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[
     problems += [
         f"{v.id}: blocked by {v.blocked_by}, which did not fail. Name the check that reports this cause."
         for v in outcome.verdicts(Outcome.BLOCKED)
-        if _root(v, outcome) not in failed
+        if _root(v, outcome) not in failed and not (specimen.hostile and specimen.hostile.only)
     ]
+    if specimen.fails is None and specimen.hostile:
+        return problems  # what it must not pass has been looked at
     if specimen.fails is None:
         return problems if failed else [*problems, f"{path}: nothing failed. Does it hold the answers?"]
     saw = {v.id: v.saw.splitlines()[0] if v.saw else "" for v in outcome.verdicts(Outcome.FAILED)}
@@ -228,7 +250,7 @@ def _root(verdict: Verdict, outcome: Report) -> str:
 
 def _unkilled(root: Path, chosen: Sequence[Specimen], out: Console) -> int:
     """Checks that no wrong specimen makes fail; a check that cannot fail proves nothing."""
-    killed = {check for specimen in chosen for check in (specimen.fails or ())}
+    killed = {check for s in chosen if not s.hostile for check in (s.fails or ())}
     idle = [check for check in manifest.load(root) if check not in killed]
     for check in idle:
         out.print(

@@ -25,12 +25,27 @@ class SpecimenError(LabError):
 
 
 @dataclass(frozen=True)
+class Hostile:
+    """What makes a specimen a hostile one. `base` is the project that its files are put over: the starter,
+    beyond which it must not get, or the reference, which it must not harm.
+
+    `needs`: what must be around it before it may run at all. `only`: the checks that matter, as pytest's
+    -k has it; empty for all.
+    """
+
+    base: Path
+    needs: str = ""
+    only: str = ""
+
+
+@dataclass(frozen=True)
 class Specimen:
     """A project and the checks that must fail on it; all other checks of `labs` must pass.
 
     `source` is its folder, or its patch of the reference. `story` says what is special about it.
     `fails` None: whatever fails, the grader must not be at fault (the starter).
     `instead_of`: the folder holds only what differs from the reference, in the place of these parts of it.
+    `hostile` says how it was put together if it wants more than it has earned, or means harm.
     """
 
     name: str
@@ -39,14 +54,17 @@ class Specimen:
     story: str
     fails: frozenset[str] | None
     instead_of: tuple[str, ...] = ()
+    hostile: Hostile | None = None
 
     def build(self, reference: Path, into: Path) -> None:
         """Make the project in the folder `into`; SpecimenError if its patch does not apply."""
         patch = self.source if self.source.suffix == ".patch" else None
-        if patch or self.instead_of:
+        if self.hostile:
+            _copy(self.hostile.base, into)
+        elif patch or self.instead_of:
             _copy(reference, into)
         for part in self.instead_of:
-            shutil.rmtree(into / part)
+            _remove(into / part)
         if patch:
             _apply(patch, into)
         else:
@@ -54,8 +72,8 @@ class Specimen:
 
 
 def load(root: Path) -> tuple[list[Specimen], list[str]]:
-    """All specimens of the repository (the reference, the starter, accepted and wrong ones), and a sentence
-    for each that cannot be used.
+    """All specimens of the repository (the reference, the starter, accepted, wrong and hostile ones), and a
+    sentence for each that cannot be used.
 
     LabError if there are none at all.
     """
@@ -77,6 +95,7 @@ def load(root: Path) -> tuple[list[Specimen], list[str]]:
         *((_accepted, path) for path in sorted(accepted.iterdir()) if path.is_dir()),
         *((_wrong, path) for path in sorted(wrong.glob("*/*.patch"))),
         *((_wrong_folder, path.parent) for path in sorted(wrong.glob(f"*/*/{_TABLE}"))),
+        *((_hostile, path) for path in sorted((root / "specimens" / "hostile").glob("*")) if path.is_dir()),
     ]
     for read, path in sources:
         try:
@@ -109,6 +128,28 @@ def _wrong_folder(folder: Path, root: Path) -> Specimen:
         table["story"],
         frozenset(table["killed_by"]),
         tuple(table["instead_of"]),
+    )
+
+
+def _hostile(folder: Path, root: Path) -> Specimen:
+    wanted = 'three lines: story = "…", labs = ["lab01"] and base = "starter" (or "reference")'
+    table = _table(folder, root, wanted, story=str, labs=list, base=str)
+    bases = {"starter": root / "starter", "reference": root / "project"}
+    path = (folder / _TABLE).relative_to(root)
+    if table["base"] not in bases:
+        raise SpecimenError(f"{path}: there is no base {table['base']!r}.", f"Give it {wanted}.")
+    if table["base"] == "starter" and "fails" in table:
+        raise SpecimenError(
+            f"{path}: what it fails is known, all that the starter fails.", "Take out the entry `fails`."
+        )
+    return Specimen(
+        f"hostile/{folder.name}",
+        folder,
+        tuple(table["labs"]),
+        table["story"],
+        None if table["base"] == "starter" else frozenset(table.get("fails", ())),
+        tuple(table.get("instead_of", ())),
+        Hostile(bases[table["base"]], table.get("needs", ""), table.get("only", "")),
     )
 
 
@@ -146,6 +187,13 @@ def _wrong(path: Path, root: Path) -> Specimen:
 def _copy(folder: Path, into: Path) -> None:
     ignore = shutil.ignore_patterns("__pycache__", ".pytest_cache")
     shutil.copytree(folder, into, ignore=ignore, symlinks=True, dirs_exist_ok=True)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
 
 
 def _apply(patch: Path, folder: Path) -> None:
