@@ -1,0 +1,1 @@
+from conftest import *  # noqa: F403

@@ -1,0 +1,4 @@
+def test_nothing():
+    import api_service
+
+    print(api_service.__name__)

@@ -1,0 +1,1 @@
+print("INFO  Running upgrade  -> 0003, head")
