@@ -6,11 +6,13 @@ What a check does there, and how it ended, is kept and told when its turn comes,
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from labkit import evidence
+from labkit.deadlines import clock_stopped
 from labkit.evidence import Journal
 
 
@@ -44,6 +46,7 @@ class Ahead:
 
         def perform_all() -> None:
             for name, play in plays.items():
+                futures[name].set_running_or_notify_cancel()
                 futures[name].set_result(_perform(play))
             close()
 
@@ -54,10 +57,16 @@ class Ahead:
         self._prepared[name] = play
 
     def performance(self, name: str) -> Performance:
-        """How a play went; waits for its end."""
+        """How a play went; waits for its end.
+
+        Until it begins, the clock of the check that asks stands still: it is others that take their time."""
         if name not in self._begun:
             self.begin({name: self._prepared[name]})
-        return self._begun[name].result()
+        future = self._begun[name]
+        with clock_stopped():
+            while not (future.running() or future.done()):
+                time.sleep(0.01)
+        return future.result()
 
     def end(self) -> None:
         """Break off what still goes on; returns when all threads have ended."""

@@ -9,7 +9,8 @@ import pytest
 
 from labkit import beside, evidence
 from labkit.beside import Ahead
-from labkit.evidence import CheckFailed, Journal, recording
+from labkit.deadlines import time_limit
+from labkit.evidence import CheckFailed, Journal, TimeUp, recording
 
 
 @pytest.fixture
@@ -75,7 +76,7 @@ def test_plays_that_share_something_follow_one_another(ahead: Ahead) -> None:
 
 
 def test_the_end_breaks_off_what_waits_and_leaves_out_the_rest() -> None:
-    ahead = beside.ahead(1)
+    single = beside.ahead(1)
     begun: list[str] = []
     waiting = threading.Event()
 
@@ -93,3 +94,23 @@ def test_the_end_breaks_off_what_waits_and_leaves_out_the_rest() -> None:
 
 def void(value: object) -> None:
     """Let a lambda return nothing."""
+
+
+def test_a_check_does_not_pay_for_those_before_it() -> None:
+    single = beside.ahead(1)
+    release = threading.Event()
+    single.begin({"long": lambda: bool(release.wait(20)), "short": lambda: None})
+    threading.Timer(0.5, release.set).start()
+    with time_limit(0.02, TimeUp):
+        assert single.performance("short").error is None
+    single.end()
+
+
+def test_a_check_pays_for_itself() -> None:
+    single = beside.ahead(1)
+    release = threading.Event()
+    single.begin({"long": lambda: bool(release.wait(20))})
+    with pytest.raises(TimeUp), time_limit(0.02, TimeUp):
+        single.performance("long")
+    release.set()
+    single.end()

@@ -9,7 +9,7 @@ import pytest
 
 from labkit import evidence
 from labkit.beside import Performance
-from labkit.deadlines import time_limit
+from labkit.deadlines import clock_stopped, time_limit
 from labkit.evidence import CheckFailed, Journal
 from labkit.suite import trial
 from labkit.suite.lane import Round
@@ -79,7 +79,7 @@ def test_a_checks_clock_stands_still_while_it_waits(of: Callable[..., Trial]) ->
 def test_a_checks_clock_goes_on_afterwards() -> None:
     def wait() -> None:
         with time_limit(0.1, lambda limit: TimeUp()):
-            with trial._clock_stopped():
+            with clock_stopped():
                 time.sleep(0.2)
             threading.Event().wait(20)
 

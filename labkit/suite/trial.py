@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import tempfile
 import threading
 import time
@@ -17,6 +16,7 @@ from typing import Any
 
 from labkit import evidence
 from labkit.beside import Performance
+from labkit.deadlines import clock_stopped
 from labkit.evidence import CheckFailed, Journal
 from labkit.postgres import Database, Server
 from labkit.project import Project, ProjectError
@@ -100,7 +100,7 @@ class Trial:
         The check's own clock stands still meanwhile: each run has its deadline, and the first check that asks
         waits for all that was begun before.
         """
-        with _clock_stopped():
+        with clock_stopped():
             performance = self._parts[part].result()
         journal = evidence.journal()
         journal.actions.extend(performance.journal.actions)
@@ -296,16 +296,6 @@ class Trial:
         if test not in self._alone:  # it may have noticed another saboteur before
             self._alone[test] = bool(the.run([test], within=within).of("passed"))
         return None if self._alone[test] else "fails alone, whatever it meets"
-
-
-@contextmanager
-def _clock_stopped() -> Iterator[None]:
-    """The alarm that is set, if any (deadlines.time_limit), does not come nearer inside the block."""
-    left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, left)
 
 
 def _clear(database: Database | None) -> None:
