@@ -76,7 +76,7 @@ def test_plays_that_share_something_follow_one_another(ahead: Ahead) -> None:
 
 
 def test_the_end_breaks_off_what_waits_and_leaves_out_the_rest() -> None:
-    single = beside.ahead(1)
+    ahead = beside.ahead(1)
     begun: list[str] = []
     waiting = threading.Event()
 
