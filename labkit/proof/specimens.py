@@ -30,12 +30,14 @@ class Hostile:
     beyond which it must not get, or the reference, which it must not harm.
 
     `needs`: what must be around it before it may run at all. `only`: the checks that matter, as pytest's
-    -k has it; empty for all.
+    -k has it; empty for all. `links` are symbolic links, by where they lead: in the repository itself, they
+    would lead its own tools astray.
     """
 
     base: Path
     needs: str = ""
     only: str = ""
+    links: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Specimen:
             _apply(patch, into)
         else:
             _copy(self.source, into)
+        for name, target in self.hostile.links if self.hostile else ():
+            (into / name).symlink_to(target)
 
 
 def load(root: Path) -> tuple[list[Specimen], list[str]]:
@@ -149,7 +153,12 @@ def _hostile(folder: Path, root: Path) -> Specimen:
         table["story"],
         None if table["base"] == "starter" else frozenset(table.get("fails", ())),
         tuple(table.get("instead_of", ())),
-        Hostile(bases[table["base"]], table.get("needs", ""), table.get("only", "")),
+        Hostile(
+            bases[table["base"]],
+            table.get("needs", ""),
+            table.get("only", ""),
+            tuple(table.get("links", {}).items()),
+        ),
     )
 
 
