@@ -2,7 +2,7 @@
 SLICE := reference starter single_file node_pg lab01/delete-takes-all lab01/limit-is-ignored \
 	lab01/put-updates-every-row lab02/no_backfill lab02/column_forgotten lab02/rollback_one_missing \
 	lab03/claims_without_a_lock lab03/second_signal_kills lab03/deleted_task_ends_the_worker \
-	lab04/first_mistake_only lab04/bytes_of_a_title_are_lines lab05/assert_true lab05/happy_paths
+	lab04/first_mistake_only lab04/status_is_ok hostile/escape_codes lab05/assert_true lab05/happy_paths
 
 # One of the accepted projects runs on Node.js; where there is none it comes from PyPI, as a plain binary.
 NODE := $(or $(shell command -v node),$(VENV)/bin/node)
