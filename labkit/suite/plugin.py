@@ -5,6 +5,7 @@ Loaded by PYTEST_ADDOPTS. A fork begins where every run begins, with everything 
 
 from __future__ import annotations
 
+import gc
 import os
 import random
 import socket
@@ -86,6 +87,7 @@ class Forks:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         tests = [item.nodeid for item in session.items]
         threads = _threads_are_left()
+        gc.freeze()  # a fork that looks through all that was imported would have to copy it
         wire.send(self.connection, Collected(tests, self.errors, threads))
         for message in wire.received(self.connection):
             if isinstance(message, Job):
