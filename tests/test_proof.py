@@ -313,6 +313,20 @@ def test_a_specimen_may_be_the_reference_with_something_else_in_one_place(
     assert [path.name for path in (tmp_path / "copy" / "tests").iterdir()] == ["new.txt"]
     assert (tmp_path / "copy" / "words.txt").read_text() == (reference / "words.txt").read_text()
 
+    short = repository / "specimens" / "accepted" / "short" / "tests"
+    short.mkdir()
+    for name in ("new.txt", "other.txt"):
+        (short / name).write_text("of the accepted one")
+    (folder / "specimen.toml").write_text(table + 'instead_of = ["tests"]\non = "short"\n')
+    (specimen,) = [s for s in specimens.load(repository)[0] if s.name == "lab01/asserts_nothing"]
+    specimen.build(reference, tmp_path / "another")
+    found = {path.name: path.read_text() for path in (tmp_path / "another" / "tests").iterdir()}
+    assert found == {"new.txt": "new", "other.txt": "of the accepted one"}
+
+    (folder / "specimen.toml").write_text(table + 'instead_of = ["tests"]\non = "long"\n')
+    _, broken = specimens.load(repository)
+    assert "asserts_nothing/specimen.toml: there is no accepted project 'long'" in broken[0]
+
     (folder / "specimen.toml").write_text(table)
     _, broken = specimens.load(repository)
     assert "specimens/wrong/lab01/asserts_nothing/specimen.toml cannot be used ('instead_of')" in broken[0]

@@ -68,7 +68,8 @@ class Keys:
     def key(self, specimen: Specimen) -> str:
         checks = [file for lab in specimen.labs for file in _files(self.root / "checks" / lab)]
         own = _files(specimen.source) if specimen.source.is_dir() else [specimen.source]
-        base = _files(specimen.hostile.base) if specimen.hostile else ()
+        below = specimen.hostile.base if specimen.hostile else specimen.on
+        base = _files(below) if below else ()
         return _digest(self.root, [*checks, *own, *base], self.common)
 
 

@@ -46,7 +46,8 @@ class Specimen:
 
     `source` is its folder, or its patch of the reference. `story` says what is special about it.
     `fails` None: whatever fails, the grader must not be at fault (the starter).
-    `instead_of`: the folder holds only what differs from the reference, in the place of these parts of it.
+    `instead_of`: the folder holds only what differs from the reference, in the place of these parts of it;
+    or, if it is put `on` an accepted project of that kind, what differs from that.
     `hostile` says how it was put together if it wants more than it has earned, or means harm.
     """
 
@@ -57,6 +58,7 @@ class Specimen:
     fails: frozenset[str] | None
     instead_of: tuple[str, ...] = ()
     hostile: Hostile | None = None
+    on: Path | None = None
 
     def build(self, reference: Path, into: Path) -> None:
         """Make the project in the folder `into`; SpecimenError if its patch does not apply."""
@@ -70,6 +72,8 @@ class Specimen:
         if patch:
             _apply(patch, into)
         else:
+            if self.on:
+                _copy(self.on, into)
             _copy(self.source, into)
         for name, target in self.hostile.links if self.hostile else ():
             (into / name).symlink_to(target)
@@ -132,7 +136,19 @@ def _wrong_folder(folder: Path, root: Path) -> Specimen:
         table["story"],
         frozenset(table["killed_by"]),
         tuple(table["instead_of"]),
+        on=_accepted_folder(folder, root, table.get("on")),
     )
+
+
+def _accepted_folder(folder: Path, root: Path, name: str | None) -> Path | None:
+    """The accepted project of that name; SpecimenError if there is none."""
+    if name is None:
+        return None
+    base = root / "specimens" / "accepted" / name
+    if not (base / _TABLE).is_file():
+        path = (folder / _TABLE).relative_to(root)
+        raise SpecimenError(f"{path}: there is no accepted project {name!r}.", "Correct the entry `on`.")
+    return base
 
 
 def _hostile(folder: Path, root: Path) -> Specimen:
