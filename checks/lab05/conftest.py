@@ -41,28 +41,20 @@ def told(trial, request) -> Callable[[str], Any]:
         try:
             if isinstance(trial, ProjectError):
                 raise CheckFailed(trial.expected, trial.saw)
-            if not (at_the_gate or trial.told("twice").sound):
-                raise Blocked(GATE, CheckFailed("tests that pass", "not one of them does"))
-            return trial.told(part)
+            twice = trial.told("twice")
+            if not (at_the_gate or twice.sound):
+                raise CheckFailed("tests that pass", "not one of them does")
         except (CheckFailed, ProjectError) as error:
-            if at_the_gate or (isinstance(trial, Trial) and _by_itself(trial, part)):
+            if at_the_gate:
                 raise
             raise Blocked(GATE, CheckFailed(error.expected, error.saw)) from None
+        return twice if part == "twice" else trial.told(part)
 
     return ask
 
 
-def _by_itself(trial: Trial, part: str) -> bool:
-    """Whether the tests can be run, so that what went wrong is about this part alone."""
-    try:
-        trial.told("twice")
-    except (CheckFailed, ProjectError):
-        return False
-    return True
-
-
 @pytest.fixture
-def noticed(told) -> Callable[[str], None]:
+def noticed(trial, told) -> Callable[[str], None]:
     """Fails unless the tests have noticed that saboteur."""
 
     def require(saboteur: str) -> None:
@@ -71,7 +63,7 @@ def noticed(told) -> Callable[[str], None]:
             if not run.green:
                 cause = CheckFailed("a suite that passes without a saboteur", what_went_wrong(run, SUITE_S))
                 raise Blocked(GATE, cause)
-        notice = told(saboteur)
+        notice = trial.told(saboteur)
         if notice.by is None:
             raise CheckFailed("a test that fails now, and would not otherwise", _shrug(notice))
 

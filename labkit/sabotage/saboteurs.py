@@ -90,7 +90,7 @@ def blank_titles_are_taken(request: Request) -> Conversation:
     title = body.get("title") if body else None
     blank = isinstance(title, str) and not title.strip()
     response = yield request.with_json({**(body or {}), "title": "-"}) if blank else request
-    return _with_task(response, title=title) if blank else response
+    return _with(response, "data", title=title) if blank else response
 
 
 @_saboteur("POST", on="tasks", where=400)
@@ -153,7 +153,7 @@ def limit_is_ignored(request: Request) -> Conversation:
     response = yield request
     if response.status != 200 or "limit" not in request.parameters:
         return response
-    return _with_meta((yield request.with_parameters(limit=None)), limit=_number(limit))
+    return _with((yield request.with_parameters(limit=None)), "meta", limit=_number(limit))
 
 
 @_saboteur("GET", on="tasks", where=200)
@@ -162,7 +162,7 @@ def every_page_is_the_first(request: Request) -> Conversation:
     response = yield request
     if response.status != 200 or "page" not in request.parameters:
         return response
-    return _with_meta((yield request.with_parameters(page=None)), page=_number(page))
+    return _with((yield request.with_parameters(page=None)), "meta", page=_number(page))
 
 
 @_saboteur("GET", on="tasks", where=200)
@@ -177,7 +177,7 @@ def filter_is_ignored(request: Request) -> Conversation:
 def total_counts_the_page(request: Request) -> Conversation:
     response = yield request
     tasks = (response.json() or {}).get("data")
-    return _with_meta(response, total=len(tasks)) if isinstance(tasks, list) else response
+    return _with(response, "meta", total=len(tasks)) if isinstance(tasks, list) else response
 
 
 @_saboteur("GET", on="tasks", where=200)
@@ -232,7 +232,7 @@ def delete_keeps_the_task(request: Request) -> Conversation:
     there = yield Request("GET", request.path)
     if there.status != 200:
         return (yield request)
-    return Response(204, tuple(h for h in there.headers if not h[0].startswith("content-")))
+    return _deleted(there)
 
 
 @_saboteur("DELETE", on="task", where=404)
@@ -240,7 +240,7 @@ def delete_of_nothing_succeeds(request: Request) -> Conversation:
     response = yield request
     if response.status != 404:
         return response
-    return Response(204, tuple(h for h in response.headers if not h[0].startswith("content-")))
+    return _deleted(response)
 
 
 # -- the service ---------------------------------------------------------------------------------------------
@@ -280,18 +280,17 @@ def _task(response: Response) -> dict[str, Any]:
     return data if isinstance(data, dict) else {}
 
 
-def _with_task(response: Response, **changes: object) -> Response:
+def _with(response: Response, part: str, **changes: object) -> Response:
+    """The response with other values in its `data` or its `meta`, if there is such an object in it."""
     body = response.json()
-    if not body or not isinstance(body.get("data"), dict):
+    if not body or not isinstance(body.get(part), dict):
         return response
-    return response.with_json({**body, "data": {**body["data"], **changes}})
+    return response.with_json({**body, part: {**body[part], **changes}})
 
 
-def _with_meta(response: Response, **changes: object) -> Response:
-    body = response.json()
-    if not body or not isinstance(body.get("meta"), dict):
-        return response
-    return response.with_json({**body, "meta": {**body["meta"], **changes}})
+def _deleted(response: Response) -> Response:
+    """What a client gets when all has gone well, with the headers of another response."""
+    return Response(204, tuple(header for header in response.headers if not header[0].startswith("content-")))
 
 
 def _never_updated(task: Any) -> Any:

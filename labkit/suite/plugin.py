@@ -73,7 +73,6 @@ class Forks:
         self.errors: list[str] = []
         self.job: Job | None = None
         self.exchanges: list[Exchange] = []
-        self.shared: list[list[Exchange]] = []
         self.failed: tuple[str, str] | None = None
         self.duration = 0.0
 

@@ -105,9 +105,7 @@ class Trial:
         journal = evidence.journal()
         journal.actions.extend(performance.journal.actions)
         journal.logs.extend(performance.journal.logs)
-        if performance.error is not None:
-            raise performance.error
-        return self._results[part]
+        return self.result(part)
 
     def end(self) -> None:
         """Break off what still goes on; returns when it has ended."""
@@ -124,7 +122,7 @@ class Trial:
         def runs(the: Lane, database: Database) -> None:
             self._part("twice", lambda: self._twice(the, database))
             self._part("coverage", lambda: coverage_report.read(target, figures))
-            self._part("alone", lambda: _alone(the, self._result("without")))
+            self._part("alone", lambda: _alone(the, self.result("without")))
             self._part("shuffled", lambda: self._shuffled())
             while bug := self._next_bug():
                 self._part(bug, lambda bug=bug: self._face(the, database, bug))  # type: ignore[misc]
@@ -189,8 +187,8 @@ class Trial:
         if not self._parts[name].done():
             self._parts[name].set_result(performance)
 
-    def _result(self, name: str) -> Any:
-        """What another part has brought; its error if it ended with one."""
+    def result(self, name: str) -> Any:
+        """What a part has brought; raises what it ended with."""
         performance = self._parts[name].result()
         if performance.error is not None:
             raise performance.error
@@ -245,7 +243,7 @@ class Trial:
             return
         journal = Journal()
         with evidence.aside(journal):
-            without: Round = self._result("without")
+            without: Round = self.result("without")
             met = _met(without, set(without.passed), bug)
             notice = self._meet(the, None, bug, met, 3 * without.duration_s + 10.0)
         if notice.by is None:
@@ -256,8 +254,8 @@ class Trial:
 
     def _face(self, the: Lane, database: Database, bug: str) -> Notice:
         """Let all tests meet a saboteur, those first that need no database."""
-        twice: Twice = self._result("twice")
-        needs_none = set(self._result("without").passed)
+        twice: Twice = self.result("twice")
+        needs_none = set(self.result("without").passed)
         met = _met(twice.first, twice.sound, bug)
         met.sort(key=lambda test: test not in needs_none)
         return self._meet(the, database, bug, met, 3 * twice.first.duration_s + 10.0)
