@@ -79,20 +79,19 @@ def watch(probe: Callable[[], T], seconds: float, every: float = 0.01) -> T | No
 
     For what must not happen meanwhile; what must happen is waited for by `wait_until`."""
     deadline = time.monotonic() + scaled(seconds)
-    while not (result := probe()):
-        if time.monotonic() > deadline:
-            return None
-        time.sleep(every)
-    return result
+    return _poll(probe, lambda: max(deadline - time.monotonic(), 0.0), every)
 
 
 def wait_until(probe: Callable[[], T], within: float, every: float = 0.01) -> T | None:
     """Call `probe` until it returns something true; None when `within` seconds (scaled) have passed."""
-    patience = Patience(within)
+    return _poll(probe, Patience(within).left, every)
+
+
+def _poll(probe: Callable[[], T], left: Callable[[], float], every: float) -> T | None:
     while True:
         if result := probe():
             return result
-        if not patience.left():
+        if not left():
             return None
         time.sleep(every)
 

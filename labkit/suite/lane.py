@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit import evidence, sabotage, services
-from labkit.deadlines import scaled
+from labkit.deadlines import scaled, wait_until
 from labkit.evidence import CheckFailed, shorten
 from labkit.project import Project
 from labkit.services import Service
@@ -212,13 +212,11 @@ def _meet(service: Service, listener: socket.socket, over: threading.Event) -> T
                 threading.Thread(target=read, args=(connection,), daemon=True).start()
 
     threading.Thread(target=accept, daemon=True).start()
-    until = time.monotonic() + scaled(COLLECT_S)
-    while met.empty():
-        if over.is_set() or service.exit_code is not None or time.monotonic() > until:
-            raise CheckFailed(
-                "the command of `test` to start pytest, and pytest to find your tests", _why(service)
-            )
-        time.sleep(0.01)
+    wait_until(lambda: not met.empty() or over.is_set() or service.exit_code is not None, within=COLLECT_S)
+    if met.empty():
+        raise CheckFailed(
+            "the command of `test` to start pytest, and pytest to find your tests", _why(service)
+        )
     collected, connection = met.get()
     return Tests(service, collected, inbox, connection, over)
 
