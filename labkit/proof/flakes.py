@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from labkit import guard, report
 from labkit.checks import Outcome
 from labkit.errors import LabError
+from labkit.proof import side_by_side
 from labkit.proof.grading import grade
 from labkit.report import Report
 
@@ -48,9 +48,8 @@ def run(root: Path, labs: Sequence[str], times: int) -> int:
     """Grade the reference `times` times on `labs`, each time in another order, half of the runs under CPU
     load; 0 if nothing failed. Reports of runs that failed are kept."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
-    columns = (TextColumn("repeating"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     failed, verdicts, started = 0, 0, time.monotonic()
-    with Progress(*columns, console=out, transient=True, disable=not out.is_terminal) as progress:
+    with side_by_side.bar(out, "repeating") as progress:
         bar = progress.add_task("", total=times)
         for number in range(1, times + 1):
             one = Run(number)

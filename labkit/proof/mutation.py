@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import shutil
-import subprocess
-import sys
 import tempfile
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from labkit import report
 from labkit.checks import Outcome
 from labkit.errors import LabError
+from labkit.proof import ledger, side_by_side
+from labkit.proof.grading import grade_closely
 from labkit.proof.mutants import Mutant, mutants
 
 REACH = {
@@ -47,22 +43,13 @@ def path(root: Path) -> Path:
 
 def load(root: Path) -> dict[str, Fate]:
     """Mutant's name → its fate; empty if none has been tried. LabError if it cannot be read."""
-    try:
-        table = json.loads(path(root).read_text(encoding="utf-8"))
-        return {name: Fate(**fields) for name, fields in table.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise LabError(
-            f"{path(root)} cannot be read: {error!r}.", "Restore it: git checkout docs/mutants.json"
-        ) from None
+    return ledger.load(path(root), Fate)
 
 
 def save(root: Path, fates: Mapping[str, Fate]) -> None:
-    """Write the fates, a line each, in the order of files and lines."""
+    """Write the fates, in the order of files and lines."""
     order = sorted(fates, key=lambda name: (fates[name].file, fates[name].line, fates[name].what, name))
-    lines = [f"{json.dumps(name)}: {json.dumps(asdict(fates[name]))}" for name in order]
-    path(root).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    ledger.save(path(root), {name: fates[name] for name in order})
 
 
 def make(root: Path, every: int = 1) -> list[Mutant]:
@@ -83,28 +70,13 @@ def run(root: Path, processes: int, every: int = 1) -> int:
     known = {mutant.name: mutant for mutant in make(root)}
     fates = {name: fate for name, fate in load(root).items() if name in known}
     todo = [mutant for mutant in make(root, every) if mutant.name not in fates]
-    columns = (
-        TextColumn("mutants"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    shown = Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
-    with shown as progress, ThreadPoolExecutor(processes) as pool:
-        bar = progress.add_task("", total=len(todo))
-        waiting = {pool.submit(try_out, root, mutant): mutant for mutant in todo}
-        try:
-            for future in as_completed(waiting):
-                mutant, noticed_by = waiting[future], future.result()
-                fates[mutant.name] = Fate(mutant.file, mutant.line, mutant.what, noticed_by)
-                save(root, fates)
-                if noticed_by is None:
-                    out.print(f"✗ {mutant.file}:{mutant.line}: {mutant.what} ({mutant.name})", style="red")
-                progress.update(bar, advance=1, description=f"{mutant.file}:{mutant.line}")
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    for mutant, noticed_by in side_by_side.done(
+        out, "mutants", lambda mutant: try_out(root, mutant), todo, lambda m: f"{m.file}:{m.line}", processes
+    ):
+        fates[mutant.name] = Fate(mutant.file, mutant.line, mutant.what, noticed_by)
+        save(root, fates)
+        if noticed_by is None:
+            out.print(f"✗ {mutant.file}:{mutant.line}: {mutant.what} ({mutant.name})", style="red")
     survivors = sum(fate.noticed_by is None for fate in fates.values())
     share = f"{1 - survivors / len(fates):.1%}" if fates else "none"
     out.print(f"\n{len(todo)} tried now; of {len(fates)} of {len(known)} mutants {share} were noticed.")
@@ -124,21 +96,9 @@ def try_out(root: Path, mutant: Mutant) -> str | None:
 
 
 def _first_failure(root: Path, lab: str, folder: Path, file: Path) -> str | None:
-    command = [sys.executable, "-m", "pytest", f"checks/{lab}", "-x", "-p", "no:cacheprovider"]
-    options: Sequence[str] = ("--project", str(folder), "--report", str(file))
     try:
-        subprocess.run(
-            [*command, *options],
-            cwd=root,
-            capture_output=True,
-            timeout=_RUN_S,
-            check=False,
-            stdin=subprocess.DEVNULL,
-        )
-    except subprocess.TimeoutExpired:
-        return f"{lab} (which did not end)"
-    if not file.exists():
-        return f"{lab} (which made no report)"
-    outcome = report.read(file)
-    failed = [*outcome.verdicts(Outcome.FAILED), *outcome.verdicts(Outcome.ERROR)]
+        graded = grade_closely(root, [lab], file, _RUN_S, "-x", "--project", str(folder))
+    except LabError as error:  # no report, or not in time
+        return f"{lab}: {error.what}"
+    failed = [*graded.report.verdicts(Outcome.FAILED), *graded.report.verdicts(Outcome.ERROR)]
     return failed[0].id if failed else None

@@ -7,17 +7,15 @@ import fnmatch
 import tempfile
 import time
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from labkit import manifest
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
-from labkit.proof import hostile, page, record, specimens
+from labkit.proof import hostile, page, record, side_by_side, specimens
 from labkit.proof.grading import grade
 from labkit.proof.record import Seen
 from labkit.proof.specimens import Specimen
@@ -143,32 +141,14 @@ def _examine(
     root: Path, chosen: Sequence[Specimen], processes: int, out: Console, notes: _Notes | None
 ) -> list[Finding]:
     found: dict[str, Finding] = {}
-    columns = (
-        TextColumn("proving"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    shown = Progress(*columns, console=out, transient=True, disable=not out.is_terminal)
-    with (
-        hostile.before(root, chosen) as before,
-        shown as progress,
-        ThreadPoolExecutor(processes) as pool,
-    ):
-        bar = progress.add_task("", total=len(chosen))
-        waiting = {pool.submit(examine, root, specimen, before): specimen for specimen in chosen}
-        try:
-            for future in as_completed(waiting):
-                finding = future.result()
-                found[finding.specimen.name] = finding
-                _show(finding, out)
-                if notes:
-                    notes.add(finding)
-                progress.update(bar, advance=1, description=finding.specimen.name)
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+    with hostile.before(root, chosen) as before:
+        for specimen, finding in side_by_side.done(
+            out, "proving", lambda s: examine(root, s, before), chosen, lambda s: s.name, processes
+        ):
+            found[specimen.name] = finding
+            _show(finding, out)
+            if notes:
+                notes.add(finding)
     return [found[specimen.name] for specimen in chosen]
 
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-from labkit.errors import LabError
+from labkit.proof import ledger
 from labkit.proof.specimens import Specimen
 
 _NOT_GRADING = ("labkit/proof/", "labkit/exports/", "labkit/stack.py", "labkit/starter.py", "labkit/hints.py")
@@ -32,22 +31,12 @@ def path(root: Path) -> Path:
 
 def load(root: Path) -> dict[str, Seen]:
     """Specimen's name → what was seen; empty if nothing has been proved. LabError if it cannot be read."""
-    try:
-        table = json.loads(path(root).read_text(encoding="utf-8"))
-        return {name: Seen(s["key"], tuple(s["failed"]), float(s["seconds"])) for name, s in table.items()}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise LabError(
-            f"{path(root)} cannot be read: {error!r}.", "Restore it: git checkout docs/proof.json"
-        ) from None
+    return ledger.load(path(root), lambda key, failed, seconds: Seen(key, tuple(failed), float(seconds)))
 
 
 def save(root: Path, seen: Mapping[str, Seen]) -> None:
-    """Write the record, a line for each specimen, in the order of their names."""
-    lines = [f"{json.dumps(name)}: {json.dumps(asdict(seen[name]))}" for name in sorted(seen)]
-    path(root).parent.mkdir(exist_ok=True)
-    path(root).write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8")
+    """Write the record, in the order of the specimens' names."""
+    ledger.save(path(root), dict(sorted(seen.items())))
 
 
 @dataclass(frozen=True)

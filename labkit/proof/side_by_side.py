@@ -1,0 +1,44 @@
+"""Work that is done several at a time, with a bar that shows how far it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from typing import TypeVar
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+def bar(out: Console, title: str) -> Progress:
+    """A progress bar for a terminal; nothing anywhere else, and nothing when it is done."""
+    columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    described = TextColumn("{task.description}")
+    return Progress(*columns, described, console=out, transient=True, disable=not out.is_terminal)
+
+
+def done(
+    out: Console,
+    title: str,
+    work: Callable[[T], R],
+    todo: Sequence[T],
+    name: Callable[[T], str],
+    processes: int,
+) -> Iterator[tuple[T, R]]:
+    """Each piece and what came of it, as soon as it is done. What has not begun when the caller leaves, or
+    when a piece raises, is left out."""
+    with bar(out, title) as shown, ThreadPoolExecutor(processes) as pool:
+        task = shown.add_task("", total=len(todo))
+        waiting = {pool.submit(work, piece): piece for piece in todo}
+        try:
+            for future in as_completed(waiting):
+                piece = waiting[future]
+                result = future.result()
+                shown.update(task, advance=1, description=name(piece))
+                yield piece, result
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
