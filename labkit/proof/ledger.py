@@ -1,5 +1,4 @@
-"""What has been seen and need not be seen again: a JSON object with a line for each entry, so that a change of
-one is a change of a line."""
+"""What has been seen and need not be seen again: a JSON object with a line for each entry, for diffs' sake."""
 
 from __future__ import annotations
 
