@@ -1,4 +1,4 @@
-"""What has been seen and need not be seen again: a JSON object with a line for each entry, for diffs' sake."""
+"""What has been seen and need not be seen again: a JSON object with a line for each entry, to be diffed."""
 
 from __future__ import annotations
 
