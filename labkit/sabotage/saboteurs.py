@@ -149,20 +149,12 @@ def malformed_id_is_404(request: Request) -> Conversation:
 
 @_saboteur("GET", on="tasks", where=200)
 def limit_is_ignored(request: Request) -> Conversation:
-    limit = request.parameters.get("limit", "")
-    response = yield request
-    if response.status != 200 or "limit" not in request.parameters:
-        return response
-    return _with((yield request.with_parameters(limit=None)), "meta", limit=_number(limit))
+    return (yield from _ignoring(request, "limit"))
 
 
 @_saboteur("GET", on="tasks", where=200)
 def every_page_is_the_first(request: Request) -> Conversation:
-    page = request.parameters.get("page", "")
-    response = yield request
-    if response.status != 200 or "page" not in request.parameters:
-        return response
-    return _with((yield request.with_parameters(page=None)), "meta", page=_number(page))
+    return (yield from _ignoring(request, "page"))
 
 
 @_saboteur("GET", on="tasks", where=200)
@@ -259,6 +251,15 @@ def health_hides_an_outage(request: Request) -> Conversation:
 def request_id_is_replaced(request: Request) -> Conversation:
     response = yield request
     return response.with_header("x-request-id", str(uuid.uuid4()))
+
+
+def _ignoring(request: Request, name: str) -> Conversation:
+    """Gives what there is without a parameter; `meta` says what was asked. A wrong value is still seen."""
+    response = yield request
+    asked = request.parameters.get(name)
+    if response.status != 200 or asked is None:
+        return response
+    return _with((yield request.with_parameters(**{name: None})), "meta", **{name: _number(asked)})
 
 
 def _without(request: Request, field: str) -> Request:
