@@ -1,7 +1,8 @@
 """What happened to the tasks: every change, in order, as the database saw it.
 
 A trigger in a schema of our own writes it down, so that nothing has to be caught in the act, and nothing is
-missed. Changes of what no client can see (a lease, a heartbeat) are left out.
+missed. Changes of what no client can see (a lease, a heartbeat) are left out. The trigger's function has the
+admin's rights, so it uses nothing that a project can redefine: text is made by `format`, not by casts.
 """
 
 from __future__ import annotations
@@ -12,10 +13,13 @@ from datetime import datetime
 from itertools import accumulate
 from typing import Any
 
+import psycopg
+from psycopg.sql import SQL
+
+from labkit.evidence import CheckFailed, expect
 from labkit.probe import Probe
 
 _INSTALL = """
-    CREATE SCHEMA labkit;
     CREATE TABLE labkit.changes (
         number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -29,29 +33,50 @@ _INSTALL = """
     CREATE FUNCTION labkit.write_down() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
     $$
+    DECLARE
+        before text[];  -- status, worker, attempts
+        after text[];
     BEGIN
-        IF TG_OP = 'DELETE' THEN
-            INSERT INTO labkit.changes (task, before) VALUES (OLD.id::text, OLD.status::text);
-        ELSIF TG_OP = 'INSERT' THEN
-            INSERT INTO labkit.changes (task, after, worker, attempts)
-            VALUES (NEW.id::text, NEW.status::text, NEW.assigned_worker::text, NEW.attempts);
-        ELSIF (NEW.status, NEW.assigned_worker, NEW.attempts, NEW.error, NEW.result::text, NEW.updated_at)
-            IS DISTINCT FROM
-            (OLD.status, OLD.assigned_worker, OLD.attempts, OLD.error, OLD.result::text, OLD.updated_at)
-        THEN
-            INSERT INTO labkit.changes (task, before, after, worker, attempts, claims)
-            VALUES (
-                NEW.id::text, OLD.status::text, NEW.status::text, NEW.assigned_worker::text, NEW.attempts,
-                NEW.status::text = 'processing'
-                AND (OLD.status::text, OLD.assigned_worker::text, OLD.attempts)
-                    IS DISTINCT FROM ('processing', NEW.assigned_worker::text, NEW.attempts)
-            );
+        IF TG_OP <> 'INSERT' THEN
+            before := ARRAY[nullif(format('%s', OLD.status), ''), format('%L', OLD.assigned_worker),
+                            format('%s', OLD.attempts)];
         END IF;
+        IF TG_OP = 'DELETE' THEN
+            INSERT INTO labkit.changes (task, before) VALUES (format('%s', OLD.id), before[1]);
+            RETURN NULL;
+        END IF;
+        after := ARRAY[nullif(format('%s', NEW.status), ''), format('%L', NEW.assigned_worker),
+                       format('%s', NEW.attempts)];
+        IF TG_OP = 'UPDATE' AND after IS NOT DISTINCT FROM before
+            AND format('%L %L %L', NEW.error, NEW.result, NEW.updated_at)
+                = format('%L %L %L', OLD.error, OLD.result, OLD.updated_at)
+        THEN
+            RETURN NULL;
+        END IF;
+        INSERT INTO labkit.changes (task, before, after, worker, attempts, claims)
+        VALUES (
+            format('%s', NEW.id), before[1], after[1],
+            CASE WHEN NEW.assigned_worker IS NOT NULL THEN format('%s', NEW.assigned_worker) END,
+            CAST(nullif(after[3], '') AS integer),
+            TG_OP = 'UPDATE' AND after[1] = 'processing' AND after IS DISTINCT FROM before
+        );
         RETURN NULL;
     END
-    $$;
-    CREATE TRIGGER labkit_changes AFTER INSERT OR UPDATE OR DELETE ON tasks
+    $$
+"""
+_TRIGGER = SQL("""
+    CREATE TRIGGER labkit_changes AFTER INSERT OR UPDATE OR DELETE ON {}
         FOR EACH ROW EXECUTE FUNCTION labkit.write_down()
+""")
+_REMEMBER = """
+    CREATE TABLE labkit.installed AS
+        SELECT oid AS trigger, xmin::text AS version, tgrelid::regclass::text AS place
+        FROM pg_trigger WHERE tgfoid = 'labkit.write_down'::regproc
+"""
+_UNTOUCHED = """
+    SELECT FROM labkit.installed i
+    JOIN pg_trigger t
+        ON t.oid = i.trigger AND t.xmin::text = i.version AND t.tgrelid::regclass::text = i.place
 """
 
 
@@ -80,15 +105,30 @@ def install(probe: Probe) -> None:
     CheckFailed if there is no table `tasks` with the contract's columns.
     """
     probe.query("SELECT id, status, assigned_worker, attempts, error, result, updated_at FROM tasks LIMIT 0")
-    probe.connection.execute(_INSTALL)
+    table = probe.tasks()
+    probe.make_our_schema()
+    probe.admin.execute(_INSTALL)
+    try:
+        probe.admin.execute(_TRIGGER.format(table))
+    except psycopg.errors.WrongObjectType as error:
+        raise CheckFailed("`tasks` to be a table", str(error).splitlines()[0]) from None
+    probe.admin.execute(_REMEMBER)
 
 
 def changes(probe: Probe, task: str | None = None) -> list[Change]:
-    """All changes so far, oldest first; those of one task, if one is named."""
-    rows: Iterable[dict[str, Any]] = probe.query(
+    """All changes so far, oldest first; those of one task, if one is named.
+
+    CheckFailed if not all may have been written down: the table's owner can switch our trigger off.
+    """
+    expect(
+        bool(probe.admin.execute(_UNTOUCHED).fetchall()),
+        "the trigger `labkit_changes`, by which the checks see what happens to `tasks`, to be left alone",
+        "somebody has disabled, changed or dropped it",
+    )
+    rows: Iterable[dict[str, Any]] = probe.admin.execute(
         "SELECT at, task, before, after, worker, attempts, claims FROM labkit.changes"
         " WHERE task = coalesce(%s, task) ORDER BY number",
-        task,
+        [task],
     )
     return [Change(**row) for row in rows]
 

@@ -146,18 +146,20 @@ class _Route:
 
 
 def _listen(probe: Probe) -> bool:
-    """Note every statement that changes the schema from now on; False where that is not allowed."""
+    """Note every statement that changes the schema from now on; False where that cannot be done."""
     try:
-        probe.connection.execute(_LISTEN)
-    except psycopg.errors.InsufficientPrivilege:  # an admin who is no superuser
+        probe.admin.execute(_LISTEN)
+    except (psycopg.errors.InsufficientPrivilege, psycopg.errors.DuplicateSchema):
+        # an admin who is no superuser; a project that has taken the name
         return False
     return True
 
 
 def _heard(probe: Probe) -> list[str]:
     """What was noted, each statement once; nothing is noted any more."""
-    rows = probe.query("SELECT statement, min(number) FROM labkit.statements GROUP BY 1 ORDER BY 2")
-    probe.connection.execute("DROP EVENT TRIGGER labkit_note; DROP SCHEMA labkit CASCADE")
+    query = "SELECT statement, min(number) FROM labkit.statements GROUP BY 1 ORDER BY 2"
+    rows = probe.admin.execute(query).fetchall()
+    probe.admin.execute("DROP EVENT TRIGGER labkit_note; DROP SCHEMA labkit CASCADE")
     return [row["statement"] for row in rows]
 
 

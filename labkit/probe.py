@@ -1,32 +1,36 @@
 """What the database saw: rows, connections, who waits for whom; and the means to hold a lock or cut a line.
 
-A probe is the server's admin in the project's database. It never writes into the project's tables except
-through `execute`, and what it holds it gives back at the end of a `with` block.
+A probe looks at connections and holds locks as the server's admin. Whatever it reads from the project's
+tables or writes there it does as the project's role, for they may hold code (see labkit.postgres.sessions).
+What it holds it gives back at the end of a `with` block.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, LiteralString, Self
 
 import psycopg
-from psycopg.rows import dict_row
 from psycopg.sql import SQL, Composed, Identifier
 
 from labkit import evidence
 from labkit.deadlines import scaled, wait_until
 from labkit.errors import LabError
 from labkit.evidence import CheckFailed, expect
-from labkit.postgres import Database
-from labkit.postgres.connection import options
+from labkit.postgres import Database, sessions
+from labkit.postgres.sessions import Session
 
 _LOCK_S = 5
 """How long a statement of ours waits for a lock before the check fails (scaled to the machine)."""
 _HOLD = 7_305_808_870
 """The advisory lock that `commits_held` holds."""
+_HOLD_FUNCTION = f"""
+    CREATE OR REPLACE FUNCTION labkit.hold() RETURNS trigger LANGUAGE plpgsql AS
+    $$ BEGIN PERFORM pg_catalog.pg_advisory_xact_lock_shared({_HOLD}); RETURN NULL; END $$
+"""
 _NOT_ABOUT_THE_ROW = {
     "08", "0A", "25", "28", "3D", "3F", "40", "42", "53", "54", "55", "57", "58", "XX",
 }  # fmt: skip
@@ -35,6 +39,11 @@ _NOT_ABOUT_THE_ROW = {
 _OTHERS = """
     FROM pg_stat_activity
     WHERE datname = current_database() AND backend_type = 'client backend' AND usename <> CURRENT_USER
+        AND pid <> ALL(%s)
+"""
+_PLACE = """
+    SELECT nspname, relname FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = relnamespace
+    WHERE c.oid = pg_catalog.to_regclass('tasks')
 """
 
 
@@ -48,20 +57,33 @@ class Locked(CheckFailed):
         )
 
 
-@dataclass(frozen=True)
+@dataclass
 class Probe:
-    """A connection of the admin to the project's database, in autocommit mode."""
+    """Two sessions in the project's database, in autocommit mode: the admin's, and one of the project's role,
+    which is opened when it is first wanted."""
 
-    connection: psycopg.Connection[dict[str, Any]]
+    admin: Session
     database: Database
+    _own: Session | None = field(default=None, repr=False)
 
     @classmethod
     def of(cls, database: Database) -> Self:
         """A probe of that database; close it when it has served."""
-        return cls(_connect(database), database)
+        return cls(_as_admin(database), database)
 
     def close(self) -> None:
-        self.connection.close()
+        for session in (self.admin, self._own):
+            if session is not None:
+                sessions.close(session)
+
+    @property
+    def connection(self) -> Session:
+        """The session of the project's role."""
+        if self._own is None or self._own.closed:
+            if self._own is not None:
+                sessions.close(self._own)
+            self._own = _as_project(self.database)
+        return self._own
 
     def query(self, statement: LiteralString | Composed, *parameters: object) -> list[dict[str, Any]]:
         """The rows of a query, dicts by column name; fails the check if a table is missing or locked."""
@@ -72,6 +94,12 @@ class Probe:
         """The first column of the only row of a query."""
         [row] = self.query(statement, *parameters)
         return next(iter(row.values()))
+
+    def tasks(self) -> Identifier:
+        """The table `tasks` by its full name; fails the check if there is none."""
+        for row in self.query(_PLACE):
+            return Identifier(row["nspname"], row["relname"])
+        raise CheckFailed("a table `tasks` with the contract's columns", "there is none")
 
     def execute(self, statement: LiteralString | Composed, *parameters: object) -> None:
         """Run a statement in plain SQL, and record it as an action of the check."""
@@ -114,11 +142,15 @@ class Probe:
 
     def connections(self) -> int:
         """How many connections others have open to this database."""
-        return int(self.value("SELECT count(*) " + _OTHERS))
+        return self._others("SELECT count(*) AS n " + _OTHERS)[0]["n"]  # type: ignore[no-any-return]
 
     def waiting(self) -> int:
         """How many of them wait for a lock."""
-        return int(self.value("SELECT count(*) " + _OTHERS + " AND wait_event_type = 'Lock'"))
+        query: LiteralString = "SELECT count(*) AS n " + _OTHERS + " AND wait_event_type = 'Lock'"
+        return self._others(query)[0]["n"]  # type: ignore[no-any-return]
+
+    def _others(self, query: LiteralString) -> list[dict[str, Any]]:
+        return self.admin.execute(query, [sessions.backends(self.database)]).fetchall()
 
     def most_connections(self, for_s: float = 0.4) -> int:
         """The most connections that others have open here at any time in the next `for_s` seconds.
@@ -142,17 +174,18 @@ class Probe:
         When it returns, they are gone. Others may have been opened since.
         """
         evidence.did("end all connections to the database (pg_terminate_backend)")
-        ended = [row["pid"] for row in self.query("SELECT pid, pg_terminate_backend(pid) " + _OTHERS)]
-        alive = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
-        if not wait_until(lambda: self.value(alive, ended) == 0, within=10):
+        ended = [row["pid"] for row in self._others("SELECT pid, pg_terminate_backend(pid) " + _OTHERS)]
+        alive = "SELECT FROM pg_stat_activity WHERE pid = ANY(%s)"
+        if not wait_until(lambda: not self.admin.execute(alive, [ended]).fetchall(), within=10):
             raise LabError("PostgreSQL has not ended all connections within 10 s.", "Run the check again.")
         return len(ended)
 
     @contextmanager
     def locked_table(self) -> Iterator[None]:
         """Hold the table `tasks` under a lock that lets nobody read or write, for the length of the block."""
+        lock = SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(self.tasks())
         evidence.did("lock the table: BEGIN; LOCK TABLE tasks")
-        with self._holding("LOCK TABLE tasks IN ACCESS EXCLUSIVE MODE"):
+        with self._holding(_as_admin, lock):
             yield
         evidence.did("give the lock back")
 
@@ -160,14 +193,17 @@ class Probe:
     def locked_row(self, task_id: str) -> Iterator[None]:
         """Hold one task's row FOR UPDATE for the length of the block."""
         evidence.did("lock the row: BEGIN; SELECT … FOR UPDATE")
-        with self._holding("SELECT 1 FROM tasks WHERE id::text = %s FOR UPDATE", task_id.lower()):
+        # as the project's role: a cast of an id may be the project's own
+        with self._holding(
+            _as_project, "SELECT 1 FROM tasks WHERE id::text = %s FOR UPDATE", task_id.lower()
+        ):
             yield
         evidence.did("give the lock back")
 
     @contextmanager
     def schema_held(self) -> Iterator[None]:
         """Let nobody make, change or drop a table for the length of the block; they wait."""
-        with self._holding("LOCK TABLE pg_catalog.pg_class IN SHARE MODE"):
+        with self._holding(_as_admin, "LOCK TABLE pg_catalog.pg_class IN SHARE MODE"):
             yield
 
     @contextmanager
@@ -176,33 +212,52 @@ class Probe:
 
         A deferred trigger, which runs as a transaction commits, waits there for a lock of ours.
         """
+        table = self.tasks()
+        self.make_our_schema()
         for statement in (
-            "CREATE SCHEMA IF NOT EXISTS labkit",
-            "CREATE OR REPLACE FUNCTION labkit.hold() RETURNS trigger LANGUAGE plpgsql AS"
-            f" $$ BEGIN PERFORM pg_advisory_xact_lock_shared({_HOLD}); RETURN NULL; END $$",
-            "CREATE CONSTRAINT TRIGGER labkit_hold AFTER INSERT ON tasks DEFERRABLE INITIALLY DEFERRED"
-            " FOR EACH ROW EXECUTE FUNCTION labkit.hold()",
+            SQL(_HOLD_FUNCTION),
+            SQL(
+                "CREATE CONSTRAINT TRIGGER labkit_hold AFTER INSERT ON {} DEFERRABLE INITIALLY DEFERRED"
+                " FOR EACH ROW EXECUTE FUNCTION labkit.hold()"
+            ).format(table),
         ):
             with _expecting_what_it_names():
-                self.connection.execute(statement)
+                self.admin.execute(statement)
         try:
-            with self._holding("SELECT pg_advisory_xact_lock(%s)", _HOLD):
+            with self._holding(_as_admin, "SELECT pg_advisory_xact_lock(%s)", _HOLD):
                 evidence.did("hold back every commit that follows an INSERT INTO tasks")
                 yield
         finally:
             with _expecting_what_it_names():
-                self.connection.execute("DROP TRIGGER IF EXISTS labkit_hold ON tasks")
+                self.admin.execute(SQL("DROP TRIGGER IF EXISTS labkit_hold ON {}").format(table))
+
+    def make_our_schema(self) -> None:
+        """Have a schema `labkit` that belongs to us; fails the check if the project has one of that name."""
+        self.admin.execute("CREATE SCHEMA IF NOT EXISTS labkit")
+        query = "SELECT FROM pg_namespace WHERE nspname = 'labkit' AND nspowner = CURRENT_USER::regrole"
+        expect(
+            bool(self.admin.execute(query).fetchall()),
+            "no schema `labkit` in the project: the checks keep their notes in one of that name",
+            "it has one",
+        )
 
     @contextmanager
-    def _holding(self, statement: LiteralString, *parameters: object) -> Iterator[None]:
-        with _connect(self.database) as holder:
-            try:
-                with holder.transaction(force_rollback=True):
-                    with _expecting_what_it_names():
-                        holder.execute(statement, parameters or None)
-                    yield
-            finally:
-                holder.close()
+    def _holding(
+        self,
+        opened: Callable[[Database], Session],
+        statement: LiteralString | Composed,
+        *parameters: object,
+    ) -> Iterator[None]:
+        holder = opened(self.database)
+        try:
+            with holder.transaction(force_rollback=True):
+                with _expecting_what_it_names():
+                    holder.execute(statement, parameters or None)
+                yield
+                with _expecting_what_it_names():  # who has ended this session has had the lock
+                    holder.execute("SELECT 1")
+        finally:
+            sessions.close(holder)
 
     def refuses(self, what: str, **columns: object) -> None:
         """Fail the check unless the table keeps such a row out: by an error about the row, or silently."""
@@ -228,23 +283,20 @@ def _nodes(plan: Mapping[str, Any]) -> Iterator[str]:
         yield from _nodes(inner)
 
 
-def _connect(database: Database) -> psycopg.Connection[dict[str, Any]]:
+def _as_admin(database: Database) -> Session:
     try:
-        connection = psycopg.connect(
-            database.admin_url,
-            autocommit=True,
-            row_factory=dict_row,
-            application_name="labkit-probe",
-            connect_timeout=10,
-            client_encoding="utf8",
-            options=options(database.admin_url),
-        )
+        return sessions.as_admin(database, _LOCK_S)
     except psycopg.OperationalError as error:
         if "not currently accepting connections" in str(error):
             raise CheckFailed("a database that is open", "its owner lets nobody in any more") from None
         raise
-    connection.execute(SQL("SET lock_timeout = {}").format(f"{scaled(_LOCK_S):.0f}s"))
-    return connection
+
+
+def _as_project(database: Database) -> Session:
+    try:
+        return sessions.as_project(database, _LOCK_S)
+    except psycopg.OperationalError as error:
+        raise CheckFailed("one more session of the role in DATABASE_URL", _refusal(error)) from None
 
 
 @contextmanager
@@ -255,10 +307,21 @@ def _expecting_what_it_names() -> Iterator[None]:
         raise CheckFailed("a table `tasks` with the contract's columns", _first_line(error)) from None
     except psycopg.errors.LockNotAvailable:
         raise Locked from None
+    except psycopg.errors.InsufficientPrivilege as error:
+        raise CheckFailed(
+            "the role in DATABASE_URL to see all rows of its tables", _first_line(error)
+        ) from None
+    except (psycopg.errors.AdminShutdown, psycopg.errors.QueryCanceled) as error:
+        raise CheckFailed("the sessions of the checks to be left alone", _first_line(error)) from None
 
 
 def _first_line(error: Exception) -> str:
     return str(error).strip().splitlines()[0]
+
+
+def _refusal(error: Exception) -> str:
+    """Why the server has let nobody in, without the address that was tried."""
+    return " ".join(str(error).rpartition("FATAL:")[2].split())
 
 
 def _text(statement: LiteralString | Composed) -> str:

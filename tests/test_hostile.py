@@ -254,6 +254,34 @@ def test_a_database_and_a_role_that_are_left_are_found(scratch: Path, server: Se
     assert not hostile.left(scratch, 1, Before(frozenset(), server))
 
 
+def test_a_role_that_a_project_has_made_is_found(scratch: Path, server: Server) -> None:
+    before = Before(frozenset(), server, hostile._strangers(server))
+    assert not hostile.left(scratch, 1, before)
+    with admin(server.admin_url, "make a role") as connection:
+        connection.execute("CREATE ROLE risen_in_a_test")
+        try:
+            problems = hostile.left(scratch, 1, before)
+        finally:
+            connection.execute("DROP ROLE risen_in_a_test")
+    assert [problem.partition(". ")[0] for problem in problems] == [
+        "the role risen_in_a_test has been made by somebody"
+    ]
+
+
+def test_one_may_stand_on_another(proved: Proved, repository: Path) -> None:
+    add(repository, "first", "import second\nprint(second.WORD)")
+    (repository / "specimens" / "hostile" / "first" / "second.py").write_text("WORD = 'todo'\n")
+    upon = add(repository, "upon", "", more='on = "hostile/first"\n')
+    (upon / "main.py").unlink()
+    (upon / "second.py").write_text("WORD = 'hello'\n")
+    status, out = proved("upon")
+    assert status == 1
+    assert "specimens/hostile/upon: lab01.a.greets passes" in out
+    add(repository, "nowhere", "", more='on = "hostile/nobody"\n')
+    status, out = proved("nowhere")
+    assert "specimens/hostile/nowhere/specimen.toml: there is no specimen 'hostile/nobody'." in out
+
+
 def test_what_a_terminal_would_obey_is_found(tmp_path: Path, a_verdict: Any, a_report: Any) -> None:
     file = tmp_path / "report.json"
 

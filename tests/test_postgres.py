@@ -200,6 +200,18 @@ class TestClones:
             with pytest.raises(errors.InsufficientPrivilege):
                 query(clone.url, f"DROP DATABASE {template.name}")
 
+    def test_may_be_foreseen(self, server: Server) -> None:
+        with server.database("template") as template, psycopg.connect(template.url) as user:
+            server.seal(template)
+            server.seal(template)
+            with pytest.raises(errors.AdminShutdown):
+                user.execute("SELECT 1")
+            with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+                query(template.url, "SELECT 1")
+            with server.database(template=template.name) as clone:
+                assert clone.role == template.role
+                assert query(clone.url, "SELECT 1") == [(1,)]
+
     def test_never_belongs_to_whom_a_comment_names(self, server: Server) -> None:
         with server.database("template") as template:
             query(template.url, f"COMMENT ON DATABASE {template.name} IS 'template of postgres'")

@@ -21,7 +21,6 @@ def probe() -> Iterator[Probe]:
             "CREATE TABLE tasks"
             " (id int GENERATED ALWAYS AS IDENTITY, title text NOT NULL CHECK (title <> ''))"
         )
-        probe.connection.execute(f"ALTER TABLE tasks OWNER TO {database.role}".encode())
         yield probe
         probe.close()
 
@@ -93,6 +92,93 @@ def test_an_insert_that_leaves_nothing_is_told(probe: Probe) -> None:
     guard(probe, "RETURN NULL;")
     with pytest.raises(CheckFailed, match="no error, but no row either"):
         probe.insert(title="good")
+
+
+# -- code of the project's own in its database --------------------------------------------------------------
+
+
+def test_what_the_table_runs_has_no_more_rights_than_the_project(probe: Probe) -> None:
+    """Whoever touches a table runs its triggers with their own rights."""
+    probe.execute("CREATE TABLE seen (who text)")
+    body = "INSERT INTO seen VALUES (CURRENT_USER), (SESSION_USER); RETURN coalesce(NEW, OLD);"
+    function = f"CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} END $$"
+    probe.connection.execute(function.encode())
+    probe.execute(
+        "CREATE TRIGGER note BEFORE INSERT OR UPDATE OR DELETE ON tasks FOR EACH ROW EXECUTE FUNCTION note()"
+    )
+    task_id = probe.insert(title="one")
+    probe.execute("UPDATE tasks SET title = 'two'")
+    with probe.locked_row(task_id):
+        pass
+    probe.execute("DELETE FROM tasks")
+    assert {row["who"] for row in probe.query("SELECT who FROM seen")} == {probe.database.role}
+    assert probe.value("SELECT count(*) FROM seen") == 6
+
+
+def test_the_admin_calls_nothing_that_a_project_has_put_in_the_place_of_postgresqls(probe: Probe) -> None:
+    body = "SELECT CASE WHEN CURRENT_USER = SESSION_USER THEN 'nowhere'::name END"
+    probe.connection.execute(
+        f"CREATE FUNCTION public.current_database() RETURNS name LANGUAGE sql AS $$ {body} $$".encode()
+    )
+    name = probe.database.name
+    probe.connection.execute(f"ALTER DATABASE {name} SET search_path = public, pg_catalog".encode())
+    with closing(Probe.of(probe.database)) as another, closing(psycopg.connect(probe.database.url)):
+        assert another.value("SELECT current_database()") == "nowhere"
+        assert another.connections() == 1
+        assert another.count() == 0
+
+
+def test_our_own_sessions_are_neither_counted_nor_cut(probe: Probe) -> None:
+    with closing(Probe.of(probe.database)) as another:
+        for one in (probe, another):
+            one.count()
+        backend = another.connection.info.backend_pid
+        assert probe.connections() == 0
+        assert probe.kill_connections() == 0
+        assert another.value("SELECT pg_backend_pid()") == backend
+
+
+def test_who_ends_our_sessions_fails_the_check(probe: Probe) -> None:
+    task_id = probe.insert(title="one")
+    end = "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE pid <> pg_backend_pid()"
+    with (
+        pytest.raises(CheckFailed, match="sessions of the checks to be left alone"),
+        probe.locked_row(task_id),
+    ):
+        with psycopg.connect(probe.database.url, autocommit=True) as other:
+            other.execute(f"{end} AND usename = CURRENT_USER".encode())
+    with pytest.raises(CheckFailed, match="sessions of the checks to be left alone"):
+        probe.count()
+    assert probe.count() == 1, "with a new session"
+
+
+def test_a_schema_of_our_name_fails_the_check(probe: Probe) -> None:
+    probe.make_our_schema()
+    probe.make_our_schema()
+    probe.admin.execute("DROP SCHEMA labkit")
+    probe.execute("CREATE SCHEMA labkit")
+    with pytest.raises(CheckFailed, match="no schema `labkit` in the project"):
+        probe.make_our_schema()
+
+
+def test_a_role_that_may_not_come_in_fails_the_check(probe: Probe) -> None:
+    probe.admin.execute(f"ALTER ROLE {probe.database.role} NOLOGIN".encode())
+    with closing(Probe.of(probe.database)) as another:
+        assert another.connections() == 0
+        with pytest.raises(CheckFailed) as failure:
+            another.count()
+    assert failure.value.expected == "one more session of the role in DATABASE_URL"
+    assert failure.value.saw == f'role "{probe.database.role}" is not permitted to log in'
+
+
+def test_a_sealed_database_is_named_to_who_wants_to_look_inside() -> None:
+    with closing(postgres.open_server()) as server, server.database("sealed") as database:
+        server.seal(database)
+        with (
+            closing(Probe.of(database)) as probe,
+            pytest.raises(CheckFailed, match=f'permission denied for database "{database.name}"'),
+        ):
+            probe.count()
 
 
 def guard(probe: Probe, body: str) -> None:

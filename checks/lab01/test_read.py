@@ -24,9 +24,11 @@ def test_finds_it_in_any_case(api):
 
     Do you compare ids as what they are, or as the text they were written in?
     """
-    task = tasks.create(api)
+    task = tasks.create(api, "Found in any case")
     again = api.get(f"/tasks/{task['id'].upper()}").expect(200, "for the same id in capitals").task
-    expect(again["id"].lower() == task["id"].lower(), f"the task {task['id']}", again["id"])
+    for name, found in (("id", str(again.get("id")).lower()), ("title", again.get("title"))):
+        wanted = task["id"].lower() if name == "id" else "Found in any case"
+        expect(found == wanted, f"the task with the {name} {wanted!r}", repr(found))
 
 
 @check(points=0.2, read=HANDOUT)

@@ -49,6 +49,7 @@ def test_resets_what_is_left_out(api):
     task = tasks.create(api, **NEW)
     api.put(f"/tasks/{task['id']}", json={"title": "Only a title"}).expect(200)
     after = tasks.read(api, task)
+    expect(after.get("title") == "Only a title", "`title` to be 'Only a title'", repr(after.get("title")))
     for name, value in {"description": "", "priority": 0, "type": "noop", "payload": {}}.items():
         expect(after.get(name) == value, f"`{name}` to be {value!r} again", repr(after.get(name)))
 
@@ -96,6 +97,9 @@ def test_moves_updated_at(api):
     How does a client that polls find out that something has changed?
     """
     task = tasks.create(api, "Rewrite me")
+    before = tasks.read(api, task)
+    unmoved = "`updated_at` as it was, for nothing has changed yet"
+    expect(before.get("updated_at") == task.get("updated_at"), unmoved, repr(before.get("updated_at")))
 
     def moved():
         answer = api.put(f"/tasks/{task['id']}", json=NEW).expect(200).task
@@ -105,6 +109,8 @@ def test_moves_updated_at(api):
     expect(
         bool(later), f"`updated_at` later than {task.get('updated_at')}", "the same time, or an earlier one"
     )
+    created = task.get("created_at")
+    expect(later.get("created_at") == created, f"`created_at` still {created}", repr(later.get("created_at")))
 
 
 @check(points=0.15, read=HANDOUT)

@@ -15,9 +15,11 @@ from labkit.errors import LabError
 CONNECT_PATIENCE_S = 5
 _OURS = (
     "-c statement_timeout=0 -c idle_in_transaction_session_timeout=0 -c default_transaction_read_only=off"
-    " -c default_transaction_isolation=read\\ committed"
+    " -c default_transaction_isolation=read\\ committed -c row_security=off"
 )
 """What sessions of ours begin with, whatever the owner of a database has made its default."""
+ADMIN = "-c search_path=pg_catalog"
+"""And those of the admin: nothing that a project has put into its database is meant by a bare name."""
 
 
 def connect(url: str) -> psycopg.Connection[Any]:
@@ -29,13 +31,13 @@ def connect(url: str) -> psycopg.Connection[Any]:
         application_name="labkit",
         gssencmode="disable",
         client_encoding="utf8",
-        options=options(url),
+        options=options(url, ADMIN),
     )
 
 
-def options(url: str) -> str:
+def options(url: str, more: str = "") -> str:
     """The options of a session of ours at that URL, after its own."""
-    return f"{conninfo_to_dict(url).get('options') or ''} {_OURS}".strip()
+    return f"{conninfo_to_dict(url).get('options') or ''} {_OURS} {more}".strip()
 
 
 @contextmanager

@@ -64,7 +64,7 @@ class Server:
 
         A new role owns a new database. Clones share the role of their template, which owns what is inside:
         giving that to another role would lose default privileges and cost another connection. The first clone
-        seals the template: it belongs to the admin from then on, and its role can connect to its clones only.
+        seals the template (see `seal`), unless that has been done.
         """
         name = f"lab_{runs.token()}_{_plain(label)}_{secrets.token_hex(3)}"
         runs.register(self.key)
@@ -77,6 +77,13 @@ class Server:
             self._create(connection, name, role, template or "template0")
             _run(connection, "REVOKE ALL ON DATABASE {} FROM PUBLIC", name)
         return self._describe(name, role)
+
+    def seal(self, database: Database) -> None:
+        """Make a database a template: it belongs to the admin from now on, and its role can connect to its
+        clones only. Whoever is connected to it is cut off.
+        """
+        with admin(self.admin_url, f"seal the database {database.name}") as connection:
+            _seal(connection, database.name)
 
     def drop_database(self, database: Database) -> None:
         """Drop the database with everybody in it, and its role unless other clones still use it."""

@@ -32,14 +32,20 @@ _LEFT = r"""
     UNION ALL SELECT 'the role ' || rolname FROM pg_roles WHERE rolname LIKE %(pattern)s
     ORDER BY 1
 """
+_STRANGERS = r"""
+    SELECT 'the database ' || datname FROM pg_database WHERE datname NOT LIKE 'lab\_%'
+    UNION ALL SELECT 'the role ' || rolname FROM pg_roles WHERE rolname NOT LIKE 'lab\_%'
+"""
 
 
 @dataclass(frozen=True)
 class Before:
-    """How things are without anything hostile: the checks that the plain starter passes, and the server."""
+    """How things are without anything hostile: the checks that the plain starter passes, the server, and what
+    there is on it that no run has made."""
 
     starter: frozenset[str]
     server: Server
+    strangers: frozenset[str] | None = None
 
 
 @contextmanager
@@ -51,9 +57,15 @@ def before(root: Path, chosen: Sequence[Specimen]) -> Iterator[Before | None]:
         return
     server = postgres.open_server()
     try:
-        yield Before(_passed_by_the_starter(root, hostile), server)
+        yield Before(_passed_by_the_starter(root, hostile), server, _strangers(server))
     finally:
         server.close()
+
+
+def _strangers(server: Server) -> frozenset[str]:
+    """The databases and roles that no run has made, each as the beginning of a sentence."""
+    with admin(server.admin_url, "look for what is there before a run") as connection:
+        return frozenset(name for (name,) in connection.execute(_STRANGERS).fetchall())
 
 
 def _passed_by_the_starter(root: Path, hostile: Sequence[Specimen]) -> frozenset[str]:
@@ -147,6 +159,12 @@ def left(scratch: Path, pid: int, before: Before) -> list[str]:
     with admin(before.server.admin_url, "look for what a run has left") as connection:
         names = connection.execute(_LEFT, {"pattern": rf"lab\_{pid}\_%"}).fetchall()
     problems += [f"{name} is left. Who should have dropped it? checks/conftest.py" for (name,) in names]
+    if before.strangers is not None:
+        problems += [
+            f"{name} has been made by somebody. Who has let a project do that? labkit/postgres/sessions.py. "
+            "Drop it before you run this again."
+            for name in sorted(_strangers(before.server) - before.strangers)
+        ]
     files = sorted(str(path.relative_to(scratch)) for path in (scratch / "tmp").rglob("*"))
     if files:
         shown = evidence.shorten(", ".join(files), 200)

@@ -47,7 +47,7 @@ class Specimen:
     `source` is its folder, or its patch of the reference. `story` says what is special about it.
     `fails` None: whatever fails, the grader must not be at fault (the starter).
     `instead_of`: the folder holds only what differs from the reference, in the place of these parts of it;
-    or, if it is put `on` an accepted project of that kind, what differs from that.
+    or, if it is put `on` another specimen of that kind, what differs from that.
     `hostile` says how it was put together if it wants more than it has earned, or means harm.
     """
 
@@ -136,18 +136,21 @@ def _wrong_folder(folder: Path, root: Path) -> Specimen:
         table["story"],
         frozenset(table["killed_by"]),
         tuple(table["instead_of"]),
-        on=_accepted_folder(folder, root, table.get("on")),
+        on=_other_folder(folder, root, table.get("on"), "accepted"),
     )
 
 
-def _accepted_folder(folder: Path, root: Path, name: str | None) -> Path | None:
-    """The accepted project of that name; SpecimenError if there is none."""
+def _other_folder(folder: Path, root: Path, name: str | None, kind: str = "") -> Path | None:
+    """The specimen of that name, and kind, which is part of the name if none is given. SpecimenError if there
+    is none.
+    """
     if name is None:
         return None
-    base = root / "specimens" / "accepted" / name
+    base = root / "specimens" / kind / name
     if not (base / _TABLE).is_file():
         path = (folder / _TABLE).relative_to(root)
-        raise SpecimenError(f"{path}: there is no accepted project {name!r}.", "Correct the entry `on`.")
+        what = f"{kind} project" if kind else "specimen"
+        raise SpecimenError(f"{path}: there is no {what} {name!r}.", "Correct the entry `on`.")
     return base
 
 
@@ -175,6 +178,7 @@ def _hostile(folder: Path, root: Path) -> Specimen:
             table.get("only", ""),
             tuple(table.get("links", {}).items()),
         ),
+        on=_other_folder(folder, root, table.get("on")),
     )
 
 

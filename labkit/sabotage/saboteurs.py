@@ -38,6 +38,22 @@ class Saboteur:
 
 SABOTEURS: dict[str, Saboteur] = {}
 """All of them, by name."""
+_PLACEBO = "-placebo"
+
+
+def placebo(name: str) -> str:
+    """What a job calls the saboteur that sits where this one would, and changes nothing."""
+    return name + _PLACEBO
+
+
+def named(name: str) -> Saboteur | None:
+    """The saboteur, or the placebo, of that name; None if there is none."""
+    saboteur = SABOTEURS.get(name.removesuffix(_PLACEBO))
+    return replace(saboteur, converse=_untouched) if saboteur and name.endswith(_PLACEBO) else saboteur
+
+
+def _untouched(request: Request) -> Conversation:
+    return (yield request)
 
 
 def _saboteur(

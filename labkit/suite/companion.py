@@ -6,8 +6,7 @@ import atexit
 import os
 import threading
 
-from labkit.sabotage import drivers
-from labkit.sabotage.saboteurs import SABOTEURS
+from labkit.sabotage import drivers, saboteurs
 from labkit.sabotage.seam import SEAM
 from labkit.suite import measure, wire
 from labkit.suite.wire import SABOTEUR, SOCKET, Elsewhere
@@ -16,7 +15,7 @@ from labkit.suite.wire import SABOTEUR, SOCKET, Elsewhere
 def join() -> None:
     """Put the seam into this process, with the saboteur of the job, and tell the checks what passes."""
     drivers.install()
-    SEAM.saboteur = SABOTEURS.get(os.environ[SABOTEUR])
+    SEAM.saboteur = saboteurs.named(os.environ[SABOTEUR])
     measure.begin()
     atexit.register(measure.save)
     path = os.environ.get(SOCKET)

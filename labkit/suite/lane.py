@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit import evidence, sabotage, services
-from labkit.deadlines import scaled, wait_until
+from labkit.deadlines import allowed, wait_until, waited
 from labkit.evidence import CheckFailed, shorten
 from labkit.project import Project
 from labkit.services import Service
@@ -135,11 +135,16 @@ class Lane:
     ) -> Round:
         """Run these tests (all, if None) to the end, or for `within` seconds (scaled)."""
         self._jobs += 1
-        job = Job(self._jobs, tests, seed, saboteur, scaled(within), stop, measure)
+        job = Job(self._jobs, tests, seed, saboteur, allowed(within), stop, measure)
         if self._jobs == 1 or not self.collected.threads:
-            return self._waiting.do(job)
-        with self._open() as fresh:
-            return fresh.do(job)
+            run = self._waiting.do(job)
+        else:
+            with self._open() as fresh:
+                run = fresh.do(job)
+        whole = tests is None or len(tests) > 1  # one test alone has a deadline made from the others' time
+        if whole and saboteur is None:  # what tests do under a saboteur is the saboteur's doing
+            waited(within, run.duration_s, met=run.how != "late")
+        return run
 
 
 @contextmanager
@@ -224,9 +229,8 @@ def _meet(service: Service, listener: socket.socket, over: threading.Event) -> T
 def _why(service: Service) -> str:
     """Why no tests were found, in the service's own words."""
     code = service.wait(1.0)
-    how = (
-        services.how_it_ended(code) if code is not None else f"has found none after {scaled(COLLECT_S):.0f} s"
-    )
+    none = f"has found none after {allowed(COLLECT_S):.0f} s"
+    how = none if code is None else services.how_it_ended(code)
     lines = [shorten(line, 200) for line in service.log(6) if line.strip()]
     return "\n".join([f"it {how}", *lines])
 
@@ -240,7 +244,7 @@ def told(run: Round, within: float, most: int = 4) -> str:
     if len(run.red) > most:
         lines.append(f"… and {len(run.red) - most} more")
     if run.how == "late":
-        lines.append(f"after {scaled(within):.0f} s it was still running{_after(run)}")
+        lines.append(f"after {allowed(within):.0f} s it was still running{_after(run)}")
     if run.how == "died":
         lines.append(f"the process {services.how_it_ended(run.status)} before all tests had run{_after(run)}")
     return "\n".join(lines) or f"{len(run.passed)} passed"

@@ -21,8 +21,7 @@ from typing import Any
 import psutil
 import pytest
 
-from labkit.sabotage import drivers
-from labkit.sabotage.saboteurs import SABOTEURS
+from labkit.sabotage import drivers, saboteurs
 from labkit.sabotage.seam import SEAM
 from labkit.suite import measure, wire
 from labkit.suite.wire import SABOTEUR, SOCKET, Collected, Exchange, Fixture, Job, JobEnded, Ran
@@ -128,7 +127,7 @@ class Forks:
 
     def _do(self, session: pytest.Session, job: Job) -> int:
         self.job = job
-        SEAM.saboteur = SABOTEURS.get(job.saboteur) if job.saboteur else None
+        SEAM.saboteur = saboteurs.named(job.saboteur) if job.saboteur else None
         SEAM.tell = lambda method, resource, status: self.exchanges.append((method, resource, status))
         os.environ[SABOTEUR] = job.saboteur or ""
         if not job.measure:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import psycopg
+from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
+from labkit.evidence import CheckFailed
 from labkit.postgres import Database
-from labkit.postgres.connection import admin
+from labkit.postgres.connection import admin, first_line, options
 
 Table = tuple[str, str]
 """Schema and name."""
@@ -44,18 +48,15 @@ class Remnants:
 
 
 def inspect(database: Database) -> Remnants:
-    """Look at the database as its admin does."""
+    """Look at the database: at the rows as the role that they belong to, at the statistics as the admin.
+
+    CheckFailed if that role cannot count them.
+    """
     with admin(database.admin_url, "look at what tests have left behind") as connection:
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
         ).fetchall()
-        rows = {}
-        for schema, name in tables:
-            counted = connection.execute(
-                SQL("SELECT count(*) FROM {}").format(Identifier(schema, name))
-            ).fetchone()
-            rows[schema, name] = int(counted[0]) if counted else 0
         connection.execute("SELECT pg_stat_clear_snapshot()")
         seen = connection.execute(
             "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
@@ -63,23 +64,49 @@ def inspect(database: Database) -> Remnants:
         written = connection.execute(
             "SELECT COALESCE(sum(n_tup_ins), 0) FROM pg_stat_user_tables WHERE relname = 'tasks'"
         ).fetchone()
+    rows = _counted(database, tables) if tables else {}
     return Remnants(rows, int(seen[0]) - 1 if seen else 0, int(written[0]) if written else 0)
 
 
+def _counted(database: Database, tables: Sequence[Table]) -> dict[Table, int]:
+    """How many rows each of these tables holds."""
+    rows = {}
+    with _owner(database, "count") as owner:
+        for table in tables:
+            counted = owner.execute(SQL("SELECT count(*) FROM {}").format(Identifier(*table))).fetchone()
+            rows[table] = int(counted[0]) if counted else 0
+    return rows
+
+
 def clear(database: Database) -> None:
-    """Put out whoever is still connected, and remove the tasks: the next run finds what the first found."""
+    """Put out whoever is still connected, and remove the tasks: the next run finds what the first found.
+
+    CheckFailed if the role that they belong to cannot remove them.
+    """
     with admin(database.admin_url, "clear up after tests") as connection:
         connection.execute(
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
-        for (schema,) in connection.execute(
-            "SELECT schemaname FROM pg_tables WHERE tablename = 'tasks'"
-        ).fetchall():
+        tables = connection.execute("SELECT schemaname FROM pg_tables WHERE tablename = 'tasks'").fetchall()
+    if not tables:
+        return
+    with _owner(database, "remove") as owner:  # TRUNCATE may run code of the project's own
+        for (schema,) in tables:
             table = Identifier(schema, "tasks")
-            row = connection.execute(SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
+            row = owner.execute(SQL("SELECT EXISTS (SELECT FROM {})").format(table)).fetchone()
             if row and row[0]:
-                connection.execute(SQL("TRUNCATE {} CASCADE").format(table))
+                owner.execute(SQL("TRUNCATE {} CASCADE").format(table))
+
+
+@contextmanager
+def _owner(database: Database, purpose: str) -> Iterator[psycopg.Connection[TupleRow]]:
+    """A session of the tests' own role; CheckFailed if what is wanted of it goes wrong."""
+    try:
+        with psycopg.connect(database.url, autocommit=True, options=options(database.url)) as owner:
+            yield owner
+    except psycopg.Error as error:
+        raise CheckFailed(f"the role of the tests to {purpose} what they left", first_line(error)) from None
 
 
 def _rows(number: int) -> str:

@@ -20,10 +20,13 @@ from labkit.deadlines import clock_stopped
 from labkit.evidence import CheckFailed, Journal
 from labkit.postgres import Database, Server
 from labkit.project import Project, ProjectError
-from labkit.sabotage.saboteurs import SABOTEURS
-from labkit.suite import coverage_report, lane, measure, remnants
+from labkit.sabotage.saboteurs import SABOTEURS, placebo
+from labkit.suite import coverage_report, lane, measure, remnants, sources
+from labkit.suite.coverage_report import Coverage
 from labkit.suite.lane import Lane, Round
+from labkit.suite.measure import Target
 from labkit.suite.remnants import Remnants
+from labkit.suite.sources import Sources
 
 SUITE_S = 60.0
 """How long a suite may take (scaled to the machine)."""
@@ -82,14 +85,16 @@ class Trial:
     _orders: list[Round] = field(default_factory=list)
     """Runs in another order than the tests' own."""
     _alone: dict[str, bool] = field(default_factory=dict)
-    """Whether a test passes when it is the only one."""
+    """Whether a test passes when it is the only one, and what sits in between changes nothing."""
 
     def begin(self) -> None:
         """Start all runs, in two threads: as many as there are cores on a small machine."""
         for part in ("twice", "shuffled", "without", "alone", "coverage", *self.bugs):
             self._parts[part] = Future()
         self._left.extend(self.bugs)
-        for side in (self._with_a_database, self._without_a_database):
+        target = measure.target(self.project.folder, self._api())
+        untouched = sources.read(target)
+        for side in (lambda: self._with_a_database(target, untouched), self._without_a_database):
             thread = threading.Thread(target=side, name="trial", daemon=True)
             thread.start()
             self._threads.append(thread)
@@ -105,6 +110,7 @@ class Trial:
         journal = evidence.journal()
         journal.actions.extend(performance.journal.actions)
         journal.logs.extend(performance.journal.logs)
+        journal.waits.extend(performance.journal.waits)
         return self.result(part)
 
     def end(self) -> None:
@@ -115,13 +121,12 @@ class Trial:
 
     # -- the two threads -----------------------------------------------------------------------------------
 
-    def _with_a_database(self) -> None:
+    def _with_a_database(self, target: Target, untouched: Sources) -> None:
         figures = Path(tempfile.mkdtemp(prefix="lab-")) / "figures"
-        target = measure.target(self.project.folder, self._api())
 
         def runs(the: Lane, database: Database) -> None:
             self._part("twice", lambda: self._twice(the, database))
-            self._part("coverage", lambda: coverage_report.read(target, figures))
+            self._part("coverage", lambda: _coverage(target, figures, untouched))
             self._part("alone", lambda: _alone(the, self.result("without")))
             self._part("shuffled", lambda: self._shuffled())
             while bug := self._next_bug():
@@ -286,14 +291,25 @@ class Trial:
 
     def _doubt(self, the: Lane, database: Database | None, test: str, bug: str, within: float) -> str | None:
         """Why it says nothing that the test has failed; None if, alone, it fails with the saboteur once more
-        and passes without it."""
+        and passes with a placebo: who looks for a saboteur, and not at the answers, has noticed nothing."""
         with_it = the.run([test], saboteur=bug, within=within)
         _clear(database)
         if not with_it.of("failed"):
             return "failed once, and not again"
         if test not in self._alone:  # it may have noticed another saboteur before
-            self._alone[test] = bool(the.run([test], within=within).of("passed"))
-        return None if self._alone[test] else "fails alone, whatever it meets"
+            self._alone[test] = bool(the.run([test], saboteur=placebo(bug), within=within).of("passed"))
+        return None if self._alone[test] else "fails alone, even when nothing is changed"
+
+
+def _coverage(target: Target, figures: Path, untouched: Sources) -> Coverage:
+    """What the figures say; fails the check if they are not about the sources that were there before."""
+    coverage = coverage_report.read(target, figures)
+    if changed := sources.differences(untouched, sources.read(target)):
+        more = [f"… and {len(changed) - 5} more"] if len(changed) > 5 else []
+        raise CheckFailed(
+            "tests that leave the sources of the API as they are", "\n".join(changed[:5] + more)
+        )
+    return coverage
 
 
 def _clear(database: Database | None) -> None:

@@ -1,0 +1,2 @@
+def test_create(stored, rows):
+    stored.post("/tasks", json={"title": "x"})
