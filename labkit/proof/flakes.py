@@ -17,12 +17,16 @@ from rich.console import Console
 from labkit import guard, report
 from labkit.checks import Outcome
 from labkit.errors import LabError
-from labkit.proof import side_by_side
+from labkit.proof import page, record, side_by_side, specimens, tally
 from labkit.proof.grading import grade
+from labkit.proof.record import Keys
+from labkit.proof.tally import Tally
 from labkit.report import Report
 
 _RUN_S = 900.0
 _KEPT = Path(".lab", "flakes")
+_TELL_EVERY = 20
+"""After so many runs comes a line, where no bar can be shown."""
 
 
 @dataclass(frozen=True)
@@ -46,29 +50,74 @@ class Run:
 
 def run(root: Path, labs: Sequence[str], times: int) -> int:
     """Grade the reference `times` times on `labs`, each time in another order, half of the runs under CPU
-    load; 0 if nothing failed. Reports of runs that failed are kept."""
+    load; 0 if nothing failed. Every run is counted in docs/flakes.json as soon as it is over, and the
+    reports of runs that failed are kept."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
-    failed, verdicts, started = 0, 0, time.monotonic()
-    with side_by_side.bar(out, "repeating") as progress:
-        bar = progress.add_task("", total=times)
-        for number in range(1, times + 1):
-            one = Run(number)
-            with _load(os.cpu_count() or 1) if one.under_load else contextlib.nullcontext():
-                outcome = _grade(root, labs, one)
-            verdicts += len(outcome.verdicts())
-            problems = [*outcome.verdicts(Outcome.FAILED), *outcome.verdicts(Outcome.ERROR)]
-            for verdict in problems:
-                out.print(
-                    f"✗ {one}: {verdict.id}: expected {verdict.expected}, saw {verdict.saw}", style="red"
-                )
-            if problems:
-                failed += 1
-                _keep(root, one, outcome, out)
-            progress.update(bar, advance=1)
-    out.print(
-        _summary(times, failed, verdicts, time.monotonic() - started), style="red" if failed else "green"
-    )
-    return int(failed > 0)
+    first = tally.runs(root, _together(labs)) + 1
+    over: list[bool] = []
+    verdicts, started = 0, time.monotonic()
+    try:
+        with side_by_side.bar(out, "repeating") as progress:
+            bar = progress.add_task("", total=times)
+            for number in range(first, first + times):
+                problems, seen = _once(root, labs, Run(number), out)
+                over.append(bool(problems))
+                verdicts += seen
+                progress.update(bar, advance=1)
+                if not out.is_terminal and len(over) % _TELL_EVERY == 0:
+                    out.print(f"- {len(over)} of {times} runs, {sum(over)} with a false failure")
+    finally:
+        if over:
+            told = _summary(len(over), sum(over), verdicts, time.monotonic() - started)
+            out.print(told, style="red" if any(over) else "green")
+        known, _ = specimens.load(root)
+        page.write(root, known, record.load(root))
+    return int(any(over))
+
+
+def _once(root: Path, labs: Sequence[str], one: Run, out: Console) -> tuple[list[str], int]:
+    """The checks that failed in one run, and how many there were. LabError, which counts as a failure, if
+    there was no report."""
+    states = _states(root, labs)
+    try:
+        with _load(os.cpu_count() or 1) if one.under_load else contextlib.nullcontext():
+            outcome = _grade(root, labs, one)
+    except LabError:
+        if _states(root, labs) == states:
+            for lab, state in states.items():
+                tally.add(root, _kind(lab, state, one), 0, [])
+        raise
+    problems = [*outcome.verdicts(Outcome.FAILED), *outcome.verdicts(Outcome.ERROR)]
+    for verdict in problems:
+        out.print(f"✗ {one}: {verdict.id}: expected {verdict.expected}, saw {verdict.saw}", style="red")
+    if problems:
+        _keep(root, labs, one, outcome, out)
+    failed = [verdict.id for verdict in problems]
+    if _states(root, labs) != states:
+        out.print(f"- {one} is not counted: the checks or the reference have been changed meanwhile.")
+        return failed, len(outcome.verdicts())
+    for lab, state in states.items():
+        of_lab = [v.id for v in outcome.verdicts() if lab in (v.lab, tally.TOGETHER)]
+        tally.add(
+            root, _kind(lab, state, one), len(of_lab), [name for name in failed if name in of_lab] or None
+        )
+    return failed, len(outcome.verdicts())
+
+
+def _states(root: Path, labs: Sequence[str]) -> dict[str, str]:
+    """What is counted, each lab and all together, and what stands for the checks and the reference as they
+    are now."""
+    keys = Keys(root)
+    together = {tally.TOGETHER: keys.of_labs(labs)} if len(labs) > 1 else {}
+    return {**{lab: keys.of_labs([lab]) for lab in labs}, **together}
+
+
+def _together(labs: Sequence[str]) -> str:
+    return tally.TOGETHER if len(labs) > 1 else labs[0]
+
+
+def _kind(lab: str, state: str, one: Run) -> Tally:
+    return Tally(lab, state, one.processes, one.under_load)
 
 
 def _summary(times: int, failed: int, verdicts: int, seconds: float) -> str:
@@ -94,10 +143,10 @@ def _grade(root: Path, labs: Sequence[str], one: Run) -> Report:
     return outcome
 
 
-def _keep(root: Path, one: Run, outcome: Report, out: Console) -> None:
+def _keep(root: Path, labs: Sequence[str], one: Run, outcome: Report, out: Console) -> None:
     folder = root / _KEPT
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / f"run-{one.number:04}.json"
+    file = folder / f"{_together(labs).replace(' ', '-')}-run-{one.number:04}.json"
     report.save(outcome, file)
     out.print(f"    the whole report: {file.relative_to(root)}")
 

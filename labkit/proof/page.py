@@ -8,8 +8,10 @@ from pathlib import Path
 from statistics import median
 
 from labkit import manifest, report
+from labkit.proof import tally
 from labkit.proof.record import Seen
 from labkit.proof.specimens import Specimen
+from labkit.proof.tally import Sum
 from labkit.report import Course
 
 _CELL_W, _CELL_H = 5, 3
@@ -21,6 +23,7 @@ _COLOURS = ("#0f766e", "#b45309", "#6d28d9", "#be123c", "#1d4ed8")
 def write(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> None:
     """Write both files."""
     text, picture = make(root, known, seen)
+    (root / "docs").mkdir(exist_ok=True)
     (root / "docs" / "proof.md").write_text(text, encoding="utf-8")
     (root / "docs" / "proof.svg").write_text(picture, encoding="utf-8")
 
@@ -42,6 +45,7 @@ def make(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> tup
         wrong=len(wrong),
         right=_right(proved, seen),
         accepted="\n".join(_accepted(specimen) for specimen in proved if specimen.fails == frozenset()),
+        flakes=_flakes(tally.sums(tally.load(root))),
         hostile=_hostile(hostile, seen),
         defects="\n\n".join(_defects(lab, title, wrong) for lab, title in course.titles.items()),
     )
@@ -67,11 +71,14 @@ known beforehand. This page is what `make prove` has seen; `lab prove NAME` repe
 A row is a defect, a column is a check, a mark is a failure. A column without any mark is a check that has yet
 to show that it can fail.
 
-## Right in another way
+{flakes}## Right in another way
 
 {accepted}
 
 {hostile}## Wrong in one way
+
+What a student with this defect reads is kept in `tests/feedback/`, so that a change in wording shows as a
+difference.
 
 {defects}
 """
@@ -104,6 +111,38 @@ def _right(proved: Sequence[Specimen], seen: Mapping[str, Seen]) -> str:
     right = [specimen for specimen in proved if specimen.fails == frozenset()]
     failed = sum(bool(seen[specimen.name].failed) for specimen in right)
     return f"{failed} of {len(right)}"
+
+
+def _flakes(sums: Sequence[Sum]) -> str:
+    """A section of its own, or nothing while nobody has repeated anything."""
+    return _FLAKES.format(lines="\n".join(map(_repeated, sums))) if sums else ""
+
+
+_FLAKES = """## Right again and again
+
+A check that waits or races may fail right work now and then. The reference has been graded again and again,
+each time in another order, half of the runs on a machine that is kept busy, half of them in two processes
+side by side. No failure in n runs means, with 95 % certainty, that fewer than 3 in n fail. `lab prove
+--flakes N` goes on counting.
+
+{lines}
+
+"""
+
+
+def _repeated(lab: Sum) -> str:
+    found = f"{lab.failed} of {lab.runs} runs failed"
+    if lab.failed:
+        names = ", ".join(f"`{check}` {times}×" for check, times in sorted(lab.by.items()))
+        found += f" ({lab.failed / lab.runs:.1%}; {names or 'the checks came to no end'})"
+    elif lab.runs >= 3:
+        found += f", so fewer than 1 in {lab.runs // 3}"
+    how = f"{lab.under_load} of them were under load, {lab.side_by_side} in two processes."
+    if lab.runs_before:
+        how += (
+            f" Before these checks, or what they run, were changed: {lab.failed_before} of {lab.runs_before}."
+        )
+    return f"- **{lab.lab}**: {found}; {how}"
 
 
 def _accepted(specimen: Specimen) -> str:
