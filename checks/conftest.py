@@ -11,7 +11,7 @@ import pytest
 
 from labkit import contract, evidence, postgres, project, services, survey
 from labkit.contract import Contract, Violation
-from labkit.deadlines import wait_until
+from labkit.deadlines import watch
 from labkit.evidence import Blocked, CheckFailed
 from labkit.http import Client, identity
 from labkit.postgres import Database, Server
@@ -50,7 +50,10 @@ def server(pytestconfig: pytest.Config) -> Iterator[Server]:
 
 @pytest.fixture(scope="session")
 def migrated(server: Server, the_project: Project) -> Iterator[Database]:
-    """A database in the newest revision, to be cloned; empty if the project has no migrations yet."""
+    """A database in the newest revision, to be cloned; empty if the project has no migrations yet.
+
+    It is sealed: who wants to look inside clones it, whichever lab's checks come first.
+    """
     with server.database("template") as database:
         if the_project.has("migrate"):
             ended = services.run(the_project, "migrate", {"DATABASE_URL": database.url}, within=30)
@@ -59,6 +62,7 @@ def migrated(server: Server, the_project: Project) -> Iterator[Database]:
                     "`migrate` to exit with 0 on an empty database",
                     f"it exited with {ended.exit_code}:\n" + "\n".join(ended.log()),
                 )
+        server.seal(database)
         yield database
 
 
@@ -135,7 +139,7 @@ def _has_died(stack: Stack) -> bool:
     """A connection that breaks off is a little ahead of the news that the process has died."""
     if stack.client.broke_off:
         stack.client.broke_off = False
-        wait_until(lambda: stack.service.exit_code is not None, within=0.5)
+        watch(lambda: stack.service.exit_code is not None, 0.5)
     return stack.service.exit_code is not None
 
 

@@ -165,7 +165,19 @@ def prove(
         bool, typer.Option("--resume", help="Leave out what is on record, where nothing has changed since.")
     ] = False,
     note: Annotated[
-        bool, typer.Option("--record", help="Put what is seen on record: docs/proof.json, .md and .svg.")
+        bool,
+        typer.Option("--record", help="Put what is seen on record: docs/proof.*, and tests/feedback/."),
+    ] = False,
+    beyond: Annotated[
+        bool,
+        typer.Option("--all", help="Run wrong specimens on the labs after their own, too. Not recorded."),
+    ] = False,
+    doubled: Annotated[
+        bool,
+        typer.Option("--doubled", help="Warn of verdicts that change when our own deadlines are doubled."),
+    ] = False,
+    deadlines: Annotated[
+        bool, typer.Option("--deadlines", help="Instead: measure what the accepted projects need of them.")
     ] = False,
     repeat: Annotated[
         int | None,
@@ -179,9 +191,11 @@ def prove(
     """Prove that the checks are right: every wrong specimen fails just where it should, every right one
     passes, and the reference passes every time."""
     from labkit import manifest
-    from labkit.proof import flakes, mutation
+    from labkit.proof import calibration, flakes, mutation
     from labkit.proof import prove as proving
 
+    if deadlines:
+        return calibration.run(ROOT, names or [], 1, resume=resume)
     if small_mistakes:
         return mutation.run(ROOT, processes, every)
 
@@ -189,7 +203,13 @@ def prove(
         return flakes.run(ROOT, [_folder(lab).name] if lab else sorted(manifest.labs(ROOT)), repeat)
     if lab is not None:
         raise UsageError("--lab goes with --flakes.", "Name specimens instead: lab prove 'lab03/*'")
-    return proving.run(ROOT, names or [], processes, every, resume=resume, note=note)
+    if beyond and (note or resume):
+        raise UsageError(
+            "--all shows what later labs make of a specimen, and keeps no record of it.",
+            "Leave out --record and --resume.",
+        )
+    extent = proving.Extent(beyond, doubled)
+    return proving.run(ROOT, names or [], processes, every, resume=resume, note=note, extent=extent)
 
 
 @app.command()

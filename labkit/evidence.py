@@ -56,6 +56,17 @@ class Action:
     curl: str | None = None
 
 
+@dataclass(frozen=True)
+class Wait:
+    """Something that a check waited for: at most `given` seconds, `fixed` of which are not ours to give, and
+    it `took` so many (all on the reference machine). Unless `met`, the time was up before it came."""
+
+    given: float
+    fixed: float
+    took: float
+    met: bool
+
+
 @dataclass
 class Journal:
     """The record of one check, oldest entry first."""
@@ -65,6 +76,15 @@ class Journal:
     logs: list[Callable[[], list[str]]] = field(default_factory=list)
     advice: list[str] = field(default_factory=list)
     """Sentences that are shown whatever the outcome, and never graded."""
+    waits: list[Wait] = field(default_factory=list)
+
+    def longest_waits(self) -> tuple[Wait, ...]:
+        """For each deadline the longest wait, one that was in vain before all others; the shortest deadline
+        first."""
+        longest: dict[tuple[float, float], Wait] = {}
+        for wait in sorted(self.waits, key=lambda wait: (not wait.met, wait.took)):
+            longest[wait.given, wait.fixed] = wait
+        return tuple(wait for _, wait in sorted(longest.items()))
 
     def did(self, most: int = 3) -> str:
         """The last `most` actions, a line each; runs of the same kind are counted, not listed."""
@@ -99,23 +119,30 @@ def journal() -> Journal:
 
 @contextmanager
 def aside(into: Journal) -> Iterator[Journal]:
-    """What this thread does inside is written into `into`, and not into the journal of the running check."""
+    """What this thread does inside is written into `into`, and not into the journal of the running check.
+
+    Waits are written into the journal that this thread had before, too."""
+    before = _of_this_thread.get()
     token = _of_this_thread.set(into)
     try:
         yield into
     finally:
         _of_this_thread.reset(token)
+        if before is not None:
+            before.waits.extend(into.waits)
 
 
 @contextmanager
 def recording(into: Journal) -> Iterator[Journal]:
-    """Everything that happens inside is written into `into`, whichever thread does it."""
+    """Everything that happens inside is written into `into`, whichever thread does it; waits into the
+    journal before it, too."""
     global _current
     before, _current = _current, into
     try:
         yield into
     finally:
         _current = before
+        before.waits.extend(into.waits)
 
 
 def did(text: str, *, kind: str | None = None, curl: str | None = None) -> None:

@@ -13,7 +13,7 @@ import httpx
 
 from labkit import curl, evidence
 from labkit.contract import Contract, Violation
-from labkit.deadlines import scaled
+from labkit.deadlines import allowed, waited
 from labkit.evidence import CheckFailed, shorten
 
 ANSWER_S = 10.0
@@ -145,7 +145,8 @@ class Client:
         self.base_url = base_url
         self.contract = contract
         self.known = known
-        self.patience = scaled(patience_s)
+        self._patience_s = patience_s
+        self.patience = allowed(patience_s)
         self.gate: str | None = None
         """The check that fails, once for all, when the service cannot do the basics; set by the running
         one."""
@@ -234,6 +235,7 @@ class Client:
                     if time.perf_counter() > deadline:
                         raise httpx.ReadTimeout("the answer trickles")
         except httpx.TimeoutException:
+            waited(self._patience_s, self.patience, met=False)
             raise CheckFailed(
                 f"an answer to {request} within {self.patience:.0f} s", "no whole answer in that time"
             ) from None
@@ -251,9 +253,9 @@ class Client:
             raise CheckFailed(
                 f"an answer to {request}", f"the connection broke off without one ({_plain(error)})"
             ) from None
-        return Response(
-            request, answer.status_code, answer.headers, bytes(body), time.perf_counter() - started
-        )
+        took = time.perf_counter() - started
+        waited(self._patience_s, took, met=True)
+        return Response(request, answer.status_code, answer.headers, bytes(body), took)
 
 
 def _text(body: bytes, most: int) -> str:

@@ -31,6 +31,7 @@ def judge(check: Check, journal: Journal, error: BaseException | None, duration_
         curl=() if passed else tuple(journal.curls()),
         advice=tuple(journal.advice),
         log=() if passed else tuple(shorten(readable(line)) for line in journal.log()),
+        waits=journal.longest_waits(),
     )
 
 

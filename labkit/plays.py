@@ -139,3 +139,4 @@ def _remember(performance: Performance) -> None:
     journal.actions.extend(performance.journal.actions)
     journal.logs.extend(performance.journal.logs)
     journal.violations.extend(performance.journal.violations)
+    journal.waits.extend(performance.journal.waits)

@@ -21,7 +21,7 @@ from _pytest.terminal import TerminalReporter
 
 from labkit import checks, encoding, evidence, guard, manifest, report
 from labkit.checks import Check, Outcome
-from labkit.deadlines import time_limit
+from labkit.deadlines import patience, time_limit
 from labkit.errors import LabError, UsageError
 from labkit.evidence import CheckFailed, Journal, TimeUp
 from labkit.exports import terminal
@@ -97,9 +97,11 @@ def pytest_configure(config: pytest.Config) -> None:
     if option.verbose < 2 and option.tbstyle == "auto":
         option.tbstyle = "no"  # nobody sees them, and a hundred of them take three seconds to make
     run = _Run(config)
-    if option.report and not run.is_worker:
+    if not run.is_worker:
         try:
-            report.require_writable(Path(cwd, option.report))
+            patience()
+            if option.report:
+                report.require_writable(Path(cwd, option.report))
         except UsageError as error:
             raise pytest.UsageError(" ".join(str(error).splitlines())) from None
     config.pluginmanager.register(run, "labkit-run")

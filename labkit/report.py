@@ -14,6 +14,7 @@ from typing import Any
 
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
+from labkit.evidence import Wait
 
 SCHEMA = 1
 
@@ -23,7 +24,7 @@ class Verdict:
     """How one check ended and what the student is told. Durations in seconds.
 
     `blocked_by` is the id of the check that must pass first, `log` and `curl` are the last lines and
-    requests, `advice` is shown and not graded.
+    requests, `advice` is shown and not graded; `waits` are how long it waited for what, for each deadline.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Verdict:
     curl: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
     advice: tuple[str, ...] = ()
+    waits: tuple[Wait, ...] = ()
 
     @property
     def lab(self) -> str:
@@ -246,4 +248,10 @@ def verdict_from(table: Mapping[str, Any]) -> Verdict:
         advice=tuple(str(text) for text in table.get("advice", ())),
         curl=tuple(str(line) for line in table.get("curl", ())),
         log=tuple(str(line) for line in table.get("log", ())),
+        waits=tuple(_wait_from(wait) for wait in table.get("waits", ())),
     )
+
+
+def _wait_from(table: Mapping[str, Any]) -> Wait:
+    given, fixed, took = (float(table[name]) for name in ("given", "fixed", "took"))
+    return Wait(given, fixed, took, bool(table["met"]))

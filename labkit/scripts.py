@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from labkit import evidence, logs, services
-from labkit.deadlines import scaled
+from labkit.deadlines import allowed
 from labkit.evidence import CheckFailed, shorten
 from labkit.project import Project
 from labkit.services import Service
@@ -106,7 +106,7 @@ def ended(script: Service, name: str, began: float, within: float = SCRIPT_S) ->
     if code is None:
         last = script.log(1)
         told = f"; its last line: {shorten(last[0], 160)}" if last else ""
-        raise CheckFailed(f"{name} to end within {scaled(within):.0f} s", f"it still runs{told}")
+        raise CheckFailed(f"{name} to end within {allowed(within):.0f} s", f"it still runs{told}")
     lines = logs.printed(script)
 
     def text(stream: str) -> str:

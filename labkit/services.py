@@ -20,7 +20,7 @@ from typing import IO
 import psutil
 
 from labkit import evidence, guard
-from labkit.deadlines import Patience, scaled, wait_until
+from labkit.deadlines import Patience, allowed, wait_until
 from labkit.errors import LabError
 from labkit.project import Project, ProjectError, environment
 
@@ -88,9 +88,11 @@ class Service:
         patience = Patience(within)
         while self.exit_code is None:
             if not (left := patience.left()):
+                patience.ended(met=False)
                 return None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self.process.wait(left)
+        patience.ended(met=True)
         self._join()
         return self.exit_code
 
@@ -237,7 +239,7 @@ def run(project: Project, process_type: str, settings: Mapping[str, str], within
     with running(project, process_type, settings) as service:
         if service.wait(within) is None:
             raise ProjectError(
-                f"`{process_type}` to end within {scaled(within):.0f} s", _with_log("it still runs", service)
+                f"`{process_type}` to end within {allowed(within):.0f} s", _with_log("it still runs", service)
             )
         return service
 
@@ -309,7 +311,7 @@ def _wait_until_it_listens(project: Project, service: Service, port: int) -> Non
     others = _listening(service.pid)
     saw = f"it listens on {', '.join(others)} instead" if others else "it runs, but listens nowhere"
     raise ProjectError(
-        f"`api` to listen on API_HOST:API_PORT (127.0.0.1:{port}) within {scaled(START_S):.0f} s",
+        f"`api` to listen on API_HOST:API_PORT (127.0.0.1:{port}) within {allowed(START_S):.0f} s",
         _with_log(saw + _shell_hint(project), service),
     )
 

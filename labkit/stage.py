@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from labkit import audit, evidence, services, tasks
 from labkit.audit import Change
-from labkit.deadlines import scaled, wait_until, watch
+from labkit.deadlines import allowed, wait_until, watch
 from labkit.evidence import CheckFailed, Journal, expect
 from labkit.http import Client
 from labkit.postgres import Database, PrivateServer, Server, private_server
@@ -138,7 +138,7 @@ class Stage:
             return
         if (left := self._left()) is not None:
             raise CheckFailed("the worker to live on", f"it {services.how_it_ended(left.exit_code or 0)}")
-        raise CheckFailed(f"{expected} within {scaled(within):.0f} s", told())
+        raise CheckFailed(f"{expected} within {allowed(within):.0f} s", told())
 
     def _left(self) -> Service | None:
         """A worker that has ended without having been told to."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import textwrap
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
+from labkit import manifest
 from labkit.errors import LabError, UsageError
-from labkit.proof import flakes, page, prove, record, specimens
+from labkit.checks import Outcome
+from labkit.proof import feedback, flakes, page, prove, reach, record, specimens, tally
 
 ROOT = Path(__file__).parent.parent
 
@@ -345,8 +349,15 @@ def test_what_is_on_record_is_left_out_until_something_changes(
     assert prove_the_rest() == "5 on record, 0 specimens, 0 problems."
     wrong(repository, "leaves_in_silence", LEAVES_IN_SILENCE + "\n")
     assert prove_the_rest() == "4 on record, 1 specimens, 0 problems."
-    with (repository / "checks" / "lab01" / "test_a.py").open("a") as file:
-        file.write("\n# another word\n")
+    kept = feedback.path(repository, "lab01/forgets_to_greet")
+    kept.unlink()
+    assert prove_the_rest() == "4 on record, 1 specimens, 0 problems."
+    checks = repository / "checks" / "lab01" / "test_a.py"
+    assert "  saw       ['world']" in kept.read_text().splitlines()
+    checks.write_text(checks.read_text().replace("How?", "How do you do?"))
+    assert prove_the_rest() == "5 on record, 0 specimens, 0 problems."
+    assert "  ask       How do you do?" in kept.read_text().splitlines()
+    checks.write_text(checks.read_text() + "\n# another word\n")
     assert prove_the_rest() == "0 on record, 5 specimens, 0 problems."
     text = (repository / "docs" / "proof.md").read_text()
     assert "**Wrong work that passed: 0 of 2.**" in text
@@ -362,6 +373,156 @@ def test_a_specimen_with_a_problem_is_no_longer_on_record(repository: Path) -> N
     (repository / "specimens" / "accepted" / "short" / "words.txt").write_text("hello")
     assert prove.run(repository, ("short",), processes=1, note=True) == 1
     assert "short" not in record.load(repository)
+
+
+def test_the_feedback_goes_where_the_record_goes(repository: Path) -> None:
+    name = "lab01/leaves_in_silence"
+    kept = feedback.path(repository, name)
+    assert prove.run(repository, (name, "short"), processes=1, note=True) == 0
+    assert feedback.names(kept.read_text()) == ["lab01.a.says_goodbye"]
+    assert [file.name for file in feedback.folder(repository).rglob("*.txt")] == ["leaves_in_silence.txt"]
+    wrong(repository, "leaves_in_silence", LEAVES_IN_SILENCE.replace("says_goodbye", "greets"))
+    assert prove.run(repository, (name,), processes=1, note=True) == 1
+    assert not kept.exists()
+    wrong(repository, "leaves_in_silence", LEAVES_IN_SILENCE)
+    assert prove.run(repository, (name,), processes=1, note=True) == 0
+    (repository / "specimens" / "wrong" / "lab01" / "leaves_in_silence.patch").unlink()
+    assert prove.run(repository, ("short",), processes=1, note=True) == 0
+    assert not kept.exists()
+
+
+LATER = '''
+    @check(points=1, read=HANDOUT)
+    def test_is_loud(pytestconfig):
+        """It is loud.
+
+        How loud?
+        """
+        words = Path(pytestconfig.option.project, "words.txt").read_text().split()
+        expect(len(words) > 2, "three words", len(words))
+        if "crash" in words:
+            {}["the grader's own mistake"]
+'''
+
+
+def test_what_later_labs_make_of_a_specimen(
+    course: Any, repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    course.checks("b", LATER, lab="lab02")
+    course.manifest()
+    manifest.load.cache_clear()
+    names = ("lab01/forgets_to_greet", "short")
+    assert prove.run(repository, names, processes=1, extent=prove.Extent(beyond=True)) == 0
+    assert capsys.readouterr().out.count("also noticed by lab02.b.is_loud") == 1
+    assert prove.run(repository, names, processes=1) == 0
+    assert "is_loud" not in capsys.readouterr().out
+    crash = FORGETS_TO_GREET.replace(" world", " world\n+crash\n+twice").replace("3 +1,2", "3 +1,4")
+    wrong(repository, "forgets_to_greet", crash)
+    assert prove.run(repository, names[:1], processes=1) == 0
+    capsys.readouterr()
+    assert prove.run(repository, names[:1], processes=1, extent=prove.Extent(beyond=True)) == 1
+    assert "lab02.b.is_loud: the grader itself failed (KeyError" in capsys.readouterr().out
+
+
+def test_a_verdict_that_hangs_on_a_deadline_is_told(
+    repository: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[set[str]] = []
+
+    def depends(root: Path, project: Path, outcome: Any) -> frozenset[str]:
+        asked.append({verdict.id for verdict in outcome.verdicts(Outcome.FAILED)})
+        return frozenset(asked[-1])
+
+    monkeypatch.setattr(prove.calibration, "depends_on_deadline", depends)
+    names = ("lab01/forgets_to_greet",)
+    assert prove.run(repository, names, processes=1) == 0
+    assert not asked
+    assert prove.run(repository, names, processes=1, extent=prove.Extent(doubled=True)) == 0
+    assert asked[0]
+    said = capsys.readouterr().out
+    assert all(f"{check} passes when our own deadlines are doubled" in said for check in asked[0])
+
+
+LABS = ("lab01", "lab02", "lab03", "lab04", "lab05")
+
+
+@pytest.mark.parametrize(
+    ("file", "labs"),
+    [
+        ("checks/conftest.py", LABS),
+        ("checks/lab03/conftest.py", LABS[2:3]),
+        ("labkit/http.py", LABS),
+        ("labkit/postgres/keeper.py", LABS),
+        ("labkit/fuzz_curl.py", LABS[:1]),
+        ("labkit/episodes/outage.py", LABS[1:2]),
+        ("labkit/episodes/story.py", LABS[3:4]),
+        ("labkit/stage.py", LABS[2:4]),
+        ("labkit/suite/plugin.py", LABS[4:]),
+        ("labkit/sabotage/boot/sitecustomize.py", LABS[4:]),
+        ("labkit/exports/terminal.py", ()),
+        ("labkit/proof/page.py", ()),
+        ("labkit/cli.py", ()),
+        ("openapi.yaml", LABS),
+        ("project/Procfile", LABS),
+        ("project/flowforge/settings.py", LABS),
+        ("project/api_service/app.py", LABS),
+        ("project/worker_service/settings.py", LABS[2:]),
+        ("project/scripts/cleanup.py", LABS[3:]),
+        ("project/tests/conftest.py", LABS[4:]),
+    ],
+)
+def test_which_labs_a_file_counts_for(file: str, labs: tuple[str, ...]) -> None:
+    path = ROOT / file
+    assert path.exists()
+    found = [
+        lab
+        for lab in LABS
+        if path in reach.of_checks(ROOT, lab) or path in reach.of_reference(ROOT / "project", [lab])
+    ]
+    assert found == list(labs)
+
+
+@pytest.mark.parametrize(
+    ("part", "word"), [("worker_service", "worker"), ("tests", "test"), ("scripts", "scripts")]
+)
+def test_labs_that_leave_a_part_of_the_reference_out_never_start_it(part: str, word: str) -> None:
+    constant = re.compile(f"(?<!get_path\\()[\"']{word}[\"']")
+    for lab in sorted(set(LABS) - set(reach.APART[part])):
+        named = [
+            path.relative_to(ROOT).as_posix()
+            for path in reach.of_checks(ROOT, lab)
+            if path.suffix == ".py" and constant.search(path.read_text(encoding="utf-8"))
+        ]
+        assert set(named) <= {"labkit/project.py"}, f"{lab} may start {part}: labkit/proof/reach.py, APART"
+
+
+def test_what_the_proof_alone_reads_counts_for_no_lab() -> None:
+    for lab in LABS:
+        reading = [path for path in reach.of_checks(ROOT, lab) if b"deadlines.toml" in path.read_bytes()]
+        assert reading == [], "what is measured there changes verdicts now: labkit/proof/reach.py, _ALWAYS"
+
+
+def test_a_specimen_that_brings_a_part_into_play_depends_on_it(tmp_path: Path) -> None:
+    project = tmp_path / "project"
+    for name, text in {
+        "Procfile": "api: python -m api_service\nworker: python -m worker_service\ntest: pytest tests\n",
+        "api_service/app.py": "import json  # the worker_service and its scripts are another matter\n",
+        "worker_service/run.py": "from scripts.cleanup import words\n",
+        "scripts/cleanup.py": "words = []\n",
+        "tests/test_app.py": "import api_service\n",
+    }.items():
+        (project / name).parent.mkdir(parents=True, exist_ok=True)
+        (project / name).write_text(text)
+
+    def parts(labs: list[str], *changed: Path) -> set[str]:
+        return {f.relative_to(project).parts[0] for f in reach.of_reference(project, labs, changed)}
+
+    assert parts(["lab01"]) == {"Procfile", "api_service"}
+    assert parts(["lab03"]) == {"Procfile", "api_service", "worker_service", "scripts"}
+    assert parts(["lab01", "lab05"]) == {"Procfile", "api_service", "worker_service", "scripts", "tests"}
+    patch = tmp_path / "wrong.patch"
+    patch.write_text("+from worker_service import run\n")
+    assert parts(["lab01"], patch) == {"Procfile", "api_service", "worker_service", "scripts"}
 
 
 def test_a_record_that_cannot_be_read_says_what_to_do(repository: Path) -> None:
@@ -392,18 +553,113 @@ def test_the_specimens_of_this_repository_can_be_read() -> None:
     assert textwrap.shorten(known[0].story, 100)
 
 
-def test_the_reference_is_repeated_until_it_fails(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p labkit.pytest_plugin -p random_order.plugin")
+@pytest.fixture
+def repeat(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+    """Repeats the reference of the small repository."""
+    monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:faker -p no:schemathesis -p no:hypothesispytest")
     monkeypatch.setattr(flakes.os, "cpu_count", lambda: 1)
-    assert flakes.run(repository, ["lab01"], 2) == 0
+    return lambda times, *labs: flakes.run(repository, labs or ["lab01"], times)
+
+
+def test_the_reference_is_repeated_and_whatever_fails_is_told(
+    repository: Path, repeat: Callable[..., int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert repeat(2) == 0
     out = capsys.readouterr().out
     assert "2 runs, 4 verdicts" in out
     assert "no false failure. With 95 % certainty fewer than 100.0% of runs" in out
     (repository / "project" / "words.txt").write_text("goodbye\n", encoding="utf-8")
-    assert flakes.run(repository, ["lab01"], 1) == 1
+    assert repeat(1) == 1
     out = capsys.readouterr().out
-    assert "run 1 (order 1, -n 0, undisturbed): lab01.a.greets: expected hello" in out
+    assert "run 3 (order 3, -n 2, undisturbed): lab01.a.greets: expected hello" in out
     assert "1 runs with a false failure (100.0%)" in out
-    assert (repository / ".lab" / "flakes" / "run-0001.json").exists()
+    assert (repository / ".lab" / "flakes" / "lab01-run-0003.json").exists()
+
+
+def test_repetitions_add_up_until_something_changes(repository: Path, repeat: Callable[..., int]) -> None:
+    for _ in range(4):
+        assert repeat(1) == 0
+    kinds = {(kind.processes, kind.under_load) for kind in tally.load(repository).values()}
+    assert kinds == {(0, False), (0, True), (2, False), (2, True)}
+    page_text = (repository / "docs" / "proof.md").read_text()
+    assert (
+        "- **lab01**: 0 of 4 runs failed, so fewer than 1 in 1; 2 of them were under load, "
+        "2 in two processes." in page_text.splitlines()
+    )
+    assert not record.path(repository).exists()
+    (repository / "project" / "words.txt").write_text("goodbye\n", encoding="utf-8")
+    assert repeat(1) == 1
+    (now,) = tally.sums(tally.load(repository))
+    assert (now.runs, now.failed, now.by, now.runs_before) == (1, 1, {"lab01.a.greets": 1}, 4)
+    assert (
+        "- **lab01**: 1 of 1 runs failed (100.0%; `lab01.a.greets` 1×); 0 of them were under load, "
+        "0 in two processes. Before these checks, or what they run, were changed: 0 of 4."
+    ) in (repository / "docs" / "proof.md").read_text()
+
+
+def test_a_repetition_that_is_stopped_has_counted_what_was_over(
+    repository: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grade, burning = flakes.grade, []
+
+    def interrupted(*arguments: Any) -> Any:
+        if "--random-order-seed=2" in arguments:
+            burning.extend(
+                child for child in psutil.Process().children() if "while True" in child.cmdline()[-1]
+            )
+            raise KeyboardInterrupt
+        return grade(*arguments)
+
+    monkeypatch.setattr(flakes, "grade", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        repeat(5)
+    assert tally.runs(repository, "lab01") == 1
+    assert len(burning) == 1
+    assert not burning[0].is_running()
+    assert "0 of 1 runs failed;" in (repository / "docs" / "proof.md").read_text()
+
+
+def test_a_run_without_a_report_is_a_failure(
+    repository: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hangs(*arguments: Any) -> Any:
+        raise LabError("The checks did not end within 900 s.")
+
+    monkeypatch.setattr(flakes, "grade", hangs)
+    with pytest.raises(LabError, match=r"run 1 .*: The checks did not end"):
+        repeat(5)
+    (now,) = tally.sums(tally.load(repository))
+    assert (now.runs, now.failed, now.by) == (1, 1, {})
+
+
+def test_runs_of_several_labs_count_for_each_and_for_all(
+    course: Any, repository: Path, repeat: Callable[..., int]
+) -> None:
+    course.checks("b", LATER, lab="lab02")
+    course.manifest()
+    manifest.load.cache_clear()
+    assert repeat(2, "lab01", "lab02") == 0
+    assert [(s.lab, s.runs, s.verdicts) for s in tally.sums(tally.load(repository))] == [
+        ("lab01", 2, 4),
+        ("lab02", 2, 2),
+        ("all labs", 2, 6),
+    ]
+
+
+def test_a_run_during_which_something_is_changed_is_not_counted(
+    repository: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: Any
+) -> None:
+    grade = flakes.grade
+
+    def changing(*arguments: Any) -> Any:
+        with (repository / "checks" / "lab01" / "test_a.py").open("a") as file:
+            file.write("\n# another word\n")
+        return grade(*arguments)
+
+    monkeypatch.setattr(flakes, "grade", changing)
+    assert repeat(1) == 0
+    assert tally.load(repository) == {}
+    assert (
+        "is not counted: the checks or the reference have been changed meanwhile." in capsys.readouterr().out
+    )

@@ -162,6 +162,7 @@ def test_every_end_of_a_check_has_its_outcome(outcomes: Any, processes: tuple[st
         "curl": ["curl -i http://127.0.0.1:8080/tasks"],
         "log": ["a line \\x1b[31mof the log"],
         "advice": [],
+        "waits": [],
     }
     assert found["waits"]["blocked_by"] == "lab01.out.fails"
     assert found["has_no_disk"]["saw"] == "The disk is full.\nMake room."

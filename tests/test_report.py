@@ -12,6 +12,7 @@ import pytest
 from labkit import report
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
+from labkit.evidence import Wait
 from labkit.report import Report, Verdict
 
 ROOT = Path(__file__).parent.parent
@@ -31,7 +32,11 @@ def full(a_verdict: AVerdict, a_report: AReport) -> Report:
     return a_report(
         a_verdict("lab02.pool.is_bounded", "error", saw="no server"),
         a_verdict(
-            "lab01.read.answers_200", "failed", curl=("curl -i x",), log=("one", "two"), advice=("an index",)
+            *("lab01.read.answers_200", "failed"),
+            curl=("curl -i x",),
+            log=("one", "two"),
+            advice=("an index",),
+            waits=(Wait(10.0, 0.0, 0.5, True),),
         ),
         a_verdict("lab01.delete.is_gone", "blocked", blocked_by="lab01.read.answers_200"),
         a_verdict("lab01.create.answers_201"),
@@ -65,7 +70,12 @@ def test_the_json_is_schema_1(full: Report, tmp_path: Path) -> None:
         "again": "pytest checks/lab01 -k answers_200",
         "blocked_by": None,
     }
-    assert lab["checks"][0] == {"curl": ["curl -i x"], "log": ["one", "two"], "advice": ["an index"]}
+    assert lab["checks"][0] == {
+        "curl": ["curl -i x"],
+        "log": ["one", "two"],
+        "advice": ["an index"],
+        "waits": [{"given": 10.0, "fixed": 0.0, "took": 0.5, "met": True}],
+    }
     outcomes = ["failed", *(c["outcome"] for lab in table["labs"] for c in lab["checks"] if "outcome" in c)]
     assert outcomes == ["failed", "blocked", "passed", "error"]
     assert [lab["id"] for lab in table["labs"]] == ["lab01", "lab02"]

@@ -119,7 +119,8 @@ def _tell_the_top(request, top) -> None:
         if isinstance(made, ProjectError):
             top.set_result(None)
             return
-        with closing(Probe.of(made)) as probe:
+        server = request.getfixturevalue("server")
+        with server.database("top", template=made.name) as clone, closing(Probe.of(clone)) as probe:
             top.set_result(schema.read(probe))
     except BaseException as error:
         top.set_exception(error)  # or the walk would wait for ever
@@ -127,8 +128,12 @@ def _tell_the_top(request, top) -> None:
 
 
 def _walk(the_project, request, top) -> migrations.Walk:
-    with postgres.open_server(request.config.option.postgres).database("walk") as database:
-        return migrations.walk(the_project, database, top.result)
+    """The walk, and the journal of what was waited for on the way."""
+    with (
+        evidence.aside(Journal()) as journal,
+        postgres.open_server(request.config.option.postgres).database("walk") as database,
+    ):
+        return migrations.walk(the_project, database, top.result), journal
 
 
 SLOW = {
@@ -158,6 +163,7 @@ def _tell(of: Journal) -> None:
     """What was done and logged elsewhere, in place of what this check has done so far."""
     journal = evidence.journal()
     journal.actions[:], journal.logs[:] = of.actions, of.logs
+    journal.waits.extend(of.waits)
 
 
 @pytest.fixture
@@ -171,7 +177,9 @@ def advised(walk) -> None:
 def walk(the_project, beside) -> migrations.Walk:
     """The walk through the migrations; where it broke off is for the checks to say."""
     did("migrate-one until nothing changes, rollback-one as often, then migrate; rows at every level")
-    return beside["walk"].result()
+    walk, journal = beside["walk"].result()
+    evidence.journal().waits.extend(journal.waits)
+    return walk
 
 
 @pytest.fixture(scope="session")

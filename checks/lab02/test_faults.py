@@ -3,7 +3,7 @@
 from labkit import tasks
 from labkit.checks import check
 from labkit.deadlines import scaled, stated
-from labkit.episodes.outage import BACK_S
+from labkit.episodes.outage import BACK_S, HANGS_S, UNAVAILABLE_S
 from labkit.evidence import CheckFailed, expect
 from labkit.services import Service
 
@@ -26,7 +26,7 @@ def test_health_says_down(outage):
 
     Who reads this answer, and what would they do if you said nothing for a minute?
     """
-    _unavailable("GET /health", outage.during["GET /health"], within=5)
+    _unavailable("GET /health", outage.during["GET /health"], within=UNAVAILABLE_S)
 
 
 @check(points=0.5, read=HANDOUT)
@@ -37,7 +37,7 @@ def test_requests_get_503(outage):
     """
     for name, answer in outage.during.items():
         if name != "GET /health":
-            _unavailable(name, answer, within=5)
+            _unavailable(name, answer, within=UNAVAILABLE_S)
 
 
 @check(points=0.6, read=HANDOUT)
@@ -71,7 +71,7 @@ def test_health_does_not_hang(hang):
 
     Your query waits. What is it waiting for, and who told it how long?
     """
-    _unavailable("GET /health", hang.health, within=10)
+    _unavailable("GET /health", hang.health, within=HANGS_S)
 
 
 @check(points=0.5, read=HANDOUT)

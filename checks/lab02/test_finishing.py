@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 from labkit import tasks
 from labkit.checks import check
+from labkit.deadlines import fixed
 from labkit.evidence import Journal, did, expect, recording
 
 HANDOUT = "lab-02-database.md#finishing-what-was-begun"
@@ -53,7 +54,7 @@ def test_gives_up_in_the_end(own_api):
             pool.submit(own.api.post, "/tasks", json={"title": "never"})
             own.probe.wait_for_waiting(1)
             own.service.send(signal.SIGTERM)
-            code = own.service.wait(within=6)
+            code = own.service.wait(within=fixed(6))
     did("\n".join(action.text for action in journal.actions))
     expect(code == 0, "exit status 0 within SHUTDOWN_TIMEOUT=1s and five seconds", _said(code))
 

@@ -6,7 +6,7 @@ from contextlib import closing
 
 from labkit import migrations, schema, services, tasks
 from labkit.checks import check
-from labkit.deadlines import scaled, wait_until
+from labkit.deadlines import scaled, watch
 from labkit.evidence import Blocked, CheckFailed, Journal, did, expect, recording, shorten
 from labkit.migrations import STEP_S
 from labkit.probe import Probe
@@ -70,8 +70,8 @@ def test_two_at_once_do_no_harm(server, the_project, migrated_database):
                     pool.submit(services.run, the_project, "migrate", {"DATABASE_URL": database.url}, STEP_S)
                     for _ in range(2)
                 ]
-                wait_until(lambda: probe.connections() >= 2 and probe.waiting(), within=4 / scaled(1))
-                wait_until(lambda: probe.waiting() >= 2, within=1 / scaled(1))
+                watch(lambda: probe.connections() >= 2 and probe.waiting(), 4 / scaled(1))
+                watch(lambda: probe.waiting() >= 2, 1 / scaled(1))
             ended = [run.result() for run in runs]
         for service in ended:
             expect(service.exit_code == 0, "both to exit with 0", migrations.told(service))

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from labkit import services
 from labkit.checks import check
-from labkit.deadlines import stated
+from labkit.deadlines import fixed, stated
 from labkit.evidence import did, expect, shorten
 from labkit.services import free_port
 
@@ -20,7 +20,7 @@ def test_unreachable_database(the_project, stack):
     A service that waits in silence and one that ends with a reason: which one wakes somebody up?
     """
     url = f"postgresql://flowforge:{SECRET}@127.0.0.1:{free_port()}/flowforge"
-    _ends_clearly(the_project, {"DATABASE_URL": url}, within=10)
+    _ends_clearly(the_project, {"DATABASE_URL": url}, within=fixed(10))
 
 
 @check(points=0.3, read=HANDOUT)
@@ -31,7 +31,7 @@ def test_wrong_password(the_project, stack):
     """
     parts = urlsplit(stack.database.url)
     netloc = f"{parts.username}:{SECRET}@{parts.hostname}:{parts.port}"
-    _ends_clearly(the_project, {"DATABASE_URL": urlunsplit(parts._replace(netloc=netloc))}, within=10)
+    _ends_clearly(the_project, {"DATABASE_URL": urlunsplit(parts._replace(netloc=netloc))}, within=fixed(10))
 
 
 @check(points=0.3, read=HANDOUT)
@@ -41,7 +41,7 @@ def test_missing_database_url(the_project, stack):
     Is there a default that would be right, or only one that would be wrong silently?
     """
     for settings in ({}, {"DATABASE_URL": ""}):
-        said = _ends_clearly(the_project, settings, within=5)
+        said = _ends_clearly(the_project, settings, within=fixed(5))
         expect("DATABASE_URL" in said, "a line that names DATABASE_URL", shorten(said))
 
 

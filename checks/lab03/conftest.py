@@ -101,6 +101,7 @@ def pytest_pyfunc_call(pyfuncitem) -> bool:
     journal.actions.extend(performance.journal.actions)
     journal.logs.extend(performance.journal.logs)
     journal.violations.extend(performance.journal.violations)
+    journal.waits.extend(performance.journal.waits)
     if isinstance(performance.error, CheckFailed | ProjectError) and pyfuncitem.name != GATE:
         _unless_nothing_works(ahead)
     if performance.error is not None:

@@ -4,6 +4,7 @@ import time
 
 from labkit import services
 from labkit.checks import check
+from labkit.deadlines import fixed
 from labkit.evidence import did, expect
 from labkit.stage import on_a_server_of_its_own
 
@@ -62,7 +63,7 @@ def test_worker_needs_a_database_to_start(stage):
     port = services.free_port()
     url = f"postgresql://flowforge:pa55-w0rd@127.0.0.1:{port}/flowforge"
     worker = stage.worker(DATABASE_URL=url)
-    code = worker.wait(within=10)
+    code = worker.wait(within=fixed(10))
     expect(code is not None, "the worker to end within ten seconds", "it still runs")
     expect(code != 0, "an exit status that says that something is wrong", "status 0")
     said = "\n".join(worker.log(200))
@@ -86,7 +87,7 @@ def test_one_connection_is_plenty(stage):
         return stage.probe.value("SELECT count(*) FROM tasks WHERE status::text <> 'completed'") == 0
 
     stage.until(done, within=15)
-    stage.wait_until_all_ended(within=0.1)
+    stage.wait_until_all_ended(within=0)
     expect(max(seen) <= 1, "one connection at any time", f"{max(seen)} connections")
     often = stage.probe.value("SELECT count(*) FROM tasks WHERE attempts <> 1")
     expect(often == 0, "each task at its first attempt", f"{often} tasks at another one")

@@ -110,9 +110,9 @@ def test_locked_rows_are_skipped(stage):
             waited = waited or stage.probe.waiting() > 0
             return not stage.unended(others)
 
-        stage.until(done, within=5)
+        stage.until(done, within=10)
         expect(not waited, "nobody to wait for the locked row", "a connection of the worker waits for a lock")
-        stage.wait_for_end(*others, within=0.1)
+        stage.wait_for_end(*others, within=0)
         status = stage.row(locked)["status"]
         expect(status == "pending", "the locked task to be left alone", f"it is {status}")
     [row] = stage.wait_for_end(locked)
@@ -127,7 +127,7 @@ def test_each_task_runs_once(stage):
     """
     for number in range(4):
         stage.worker(WORKER_ID=f"w{number}", WORKER_CONCURRENCY=str(1 + number % 2 * 4))
-    stage.until(lambda: stage.probe.connections() >= 4, within=5)
+    stage.until(lambda: stage.probe.connections() >= 4, within=10)
     stage.add_many(300)
     stage.wait_until_all_ended(within=30)
     history = stage.history()

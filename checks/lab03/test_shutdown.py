@@ -4,7 +4,7 @@ import signal
 import time
 
 from labkit.checks import check
-from labkit.deadlines import scaled
+from labkit.deadlines import fixed, scaled
 from labkit.evidence import did, expect
 from labkit.stage import on_a_server_of_its_own
 
@@ -22,7 +22,8 @@ def test_idle_worker_stops_at_once(stage):
     for number in (signal.SIGTERM, signal.SIGINT):
         worker = stage.ready_worker(WORKER_POLL_INTERVAL="60s", SHUTDOWN_TIMEOUT="60s")
         worker.send(number)
-        code = worker.wait(within=5)  # those who sleep on sleep for a minute; a busy machine may take a while
+        # those who sleep on sleep for a minute; a busy machine may take a while
+        code = worker.wait(within=fixed(1) + 4)
         expect(code == 0, f"exit status 0 within a second of {number.name}", _said(code))
 
 
@@ -54,7 +55,7 @@ def test_keeps_its_lease_to_the_end(stage):
     stage.wait_for_claim(task)
     stage.worker(WORKER_ID="staying", WORKER_LEASE=LEASE)
     leaving.send(signal.SIGTERM)
-    stage.wait_for_end(task)
+    stage.wait_for_end(task, within=fixed(2.5 * LEASE_S) + 10)
     stage.expect_row(task, status="completed", assigned_worker="leaving", attempts=1)
 
 
@@ -86,7 +87,7 @@ def test_gives_back_what_takes_too_long(stage):
     for task in tasks:
         stage.wait_for_claim(task)
     worker.send(signal.SIGTERM)
-    code = worker.wait(within=5.5)
+    code = worker.wait(within=fixed(5.5))
     expect(code == 0, "exit status 0 within five seconds of SHUTDOWN_TIMEOUT=500ms", _said(code))
     for task in tasks:
         stage.expect_row(task, status="pending", attempts=0, assigned_worker=None)
@@ -106,7 +107,7 @@ def test_leaves_without_a_database(stage):
         private.stop("immediate")
         started = time.monotonic()
         worker.send(signal.SIGTERM)
-        code = worker.wait(within=10.5)
+        code = worker.wait(within=fixed(10.5))
     took = time.monotonic() - started
     expect(
         code is not None,

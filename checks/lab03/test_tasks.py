@@ -161,7 +161,7 @@ def test_deleted_while_it_runs(common):
     task = common.add("sleep", {"seconds": 0.8})
     common.wait_for_claim(task)
     common.probe.execute("DELETE FROM tasks WHERE id::text = %s", task)
-    common.until(lambda: common.probe.row(task) is not None, within=1.3)
+    common.watch(lambda: common.probe.row(task) is not None, 1.3)
     expect(common.probe.row(task) is None, "the deleted task to stay away", "it is in the table again")
     _lives_on(common)
 

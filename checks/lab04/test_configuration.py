@@ -9,6 +9,7 @@ import dotenv
 
 from labkit import services
 from labkit.checks import check
+from labkit.deadlines import fixed
 from labkit.episodes import mistakes
 from labkit.evidence import did, expect, fail, shorten
 from labkit.http import Client
@@ -167,7 +168,7 @@ def test_no_secret_is_shown(stage):
         ("worker", f"postgres//a:{SECRET}@127.0.0.1/a", {"WORKER_LEASE": "long"}),
         ("worker", wrong_password, {}),
     ):
-        start = mistakes.refuse(stage.project, service, {}, {"DATABASE_URL": url, **more}, within=10)
+        start = mistakes.refuse(stage.project, service, {}, {"DATABASE_URL": url, **more}, within=fixed(10))
         what = f"`{service}` with {mistakes.shown(start.wrong)}"
         expect(start.code not in (None, 0), f"to end with a status other than 0: {what}", _how(start.code))
         expect(bool(start.said.strip()), f"a line that says what is wrong, of {what}", "nothing")

@@ -181,12 +181,12 @@ def _copy_s(stage):
     )
     columns = SQL(", ").join(Identifier(row["name"]) for row in named)
     connection = stage.probe.connection
-    connection.execute("DROP TABLE IF EXISTS labkit.copied")
-    connection.execute("CREATE TABLE labkit.copied (LIKE tasks INCLUDING ALL)")
+    connection.execute("DROP TABLE IF EXISTS labkit_copied")
+    connection.execute("CREATE TABLE labkit_copied (LIKE tasks INCLUDING ALL)")
     with connection.cursor().copy(SQL("COPY (SELECT {} FROM tasks) TO STDOUT").format(columns)) as out:
         rows = b"".join(out)
     began = time.monotonic()
-    with connection.cursor().copy(SQL("COPY labkit.copied ({}) FROM STDIN").format(columns)) as into:
+    with connection.cursor().copy(SQL("COPY labkit_copied ({}) FROM STDIN").format(columns)) as into:
         into.write(rows)
     return time.monotonic() - began
 

@@ -7,16 +7,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from labkit import evidence, logs, services
-from labkit.deadlines import scaled
+from labkit.deadlines import fixed, scaled
 from labkit.evidence import CheckFailed, shorten
 from labkit.plays import House
 from labkit.project import Project
 from labkit.services import free_port
 
-REFUSES_S = 5.0
+REFUSES_S = fixed(5.0)
 """How long a service may take to refuse its configuration (scaled to the machine)."""
-_GRACE = 3
-"""So many times that we wait: other checks are at work on the same machine."""
+_GRACE_S = 10.0
+"""How much longer we wait: other checks are at work on the same machine."""
 
 Values = Mapping[str, str | None]
 """Variable → a value that is wrong; None leaves the variable out."""
@@ -94,7 +94,7 @@ def sift(project: Project, service: str, good: Mapping[str, str], wrong: Values)
     sifting = Sifting(service)
     left = dict(wrong)
     while left:
-        start = refuse(project, service, good, left, within=_GRACE * REFUSES_S)
+        start = refuse(project, service, good, left, within=REFUSES_S + _GRACE_S)
         sifting.starts.append(start)
         if start.code in (None, 0) or not start.named:
             break

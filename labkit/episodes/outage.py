@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from labkit import evidence, services
 from labkit.contract import Contract
-from labkit.deadlines import wait_until
+from labkit.deadlines import fixed, wait_until
 from labkit.evidence import Action, CheckFailed, Journal, did
 from labkit.http import Client, Response
 from labkit.postgres import Database, PrivateServer, private_server
@@ -39,7 +39,11 @@ class Exchange:
         return self.answer
 
 
-BACK_S = 5.0
+UNAVAILABLE_S = fixed(5.0)
+"""How soon the API must say so while the database is gone."""
+HANGS_S = fixed(10.0)
+"""How soon /health must say so while the database hangs."""
+BACK_S = fixed(5.0)
 """How soon after the database's return the API must serve again (scaled to the machine)."""
 
 
@@ -75,7 +79,7 @@ def observe(project: Project, contract: Contract) -> Outage:
         service = services.start_api(project, {"DATABASE_URL": database.url})
         found.journal.logs.append(service.tail())
         try:
-            _observe(found, server, Client(service.url, contract))
+            _observe(found, server, Client(service.url, contract, patience_s=UNAVAILABLE_S + 5))
             found.ended = service.exit_code
         finally:
             service.kill()
@@ -128,7 +132,7 @@ def hang(project: Project, contract: Contract) -> Hang:
         service = services.start_api(project, {"DATABASE_URL": database.url})
         journal.logs.append(service.tail())
         try:
-            api = Client(service.url, contract, patience_s=13)
+            api = Client(service.url, contract, patience_s=HANGS_S + 3)
             api.get("/tasks").expect(200)
             api.get("/health").expect(200)
             did("freeze PostgreSQL (SIGSTOP)")

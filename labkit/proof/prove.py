@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from labkit import manifest
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
-from labkit.proof import hostile, page, record, side_by_side, specimens
+from labkit.proof import calibration, feedback, hostile, page, record, side_by_side, specimens
 from labkit.proof.grading import grade
 from labkit.proof.record import Seen
 from labkit.proof.specimens import Specimen
@@ -27,12 +27,27 @@ _RUN_S = 600.0
 @dataclass(frozen=True)
 class Finding:
     """How one specimen fared. `problems` are sentences that name the file and the remedy; none: as
-    expected."""
+    expected. `report` is what a student would read; None if the checks came to none. `beyond` are checks of
+    later labs that fail on it as well, where one has looked; `warnings` are sentences about verdicts that
+    hang on a deadline."""
 
     specimen: Specimen
     failed: frozenset[str]
     duration_s: float
     problems: tuple[str, ...]
+    report: Report | None
+    beyond: frozenset[str] = frozenset()
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Extent:
+    """How far one goes with a wrong specimen: with `beyond` it is run on all labs from its own on, not on
+    that alone, to see what else notices it; with `doubled` the checks that waited in vain are run again with
+    twice the patience, to see whether their verdict hangs on it."""
+
+    beyond: bool = False
+    doubled: bool = False
 
 
 def run(
@@ -43,6 +58,7 @@ def run(
     *,
     resume: bool = False,
     note: bool = False,
+    extent: Extent = Extent(),
 ) -> int:
     """Prove all specimens, or those that match one of `names` (shell patterns); 0 if all is as expected.
 
@@ -55,14 +71,14 @@ def run(
     out = Console(highlight=False, markup=False, soft_wrap=True)
     for problem in broken:
         out.print(f"✗ {problem}", style="red")
-    notes = _Notes(root, known)
     chosen = _leave_out_those_in_need(chosen, out)
-    todo = [specimen for specimen in chosen if not (resume and notes.holds(specimen))]
-    found = _examine(root, todo, processes, out, notes if note else None)
+    notes = _Notes(root, known, chosen) if resume or note else None
+    todo = [specimen for specimen in chosen if not (resume and notes and notes.holds(specimen))]
+    found = _examine(root, todo, processes, out, notes if note else None, extent)
     problems = len(broken) + sum(len(finding.problems) for finding in found)
     if not names and every == 1:
         problems += _unkilled(root, chosen, out)
-    if note:
+    if notes and note:
         notes.close()
     before = f"{len(chosen) - len(todo)} on record, " if resume else ""
     out.print(
@@ -73,33 +89,47 @@ def run(
 
 
 class _Notes:
-    """The record, in writing: kept after every specimen, so that a run that is broken off loses nothing."""
+    """The record and the feedback, in writing: kept after every specimen, so that a run that is broken off
+    loses nothing. The keys are those of the beginning: what is changed meanwhile is proved again."""
 
-    def __init__(self, root: Path, known: Sequence[Specimen]) -> None:
+    def __init__(self, root: Path, known: Sequence[Specimen], chosen: Sequence[Specimen]) -> None:
         self.root = root
         self.known = known
         self.seen = record.load(root)
-        self.keys = record.Keys.of(root)
+        keys = record.Keys(root)
+        self.keys = {specimen.name: keys.key(specimen) for specimen in chosen}
 
     def holds(self, specimen: Specimen) -> bool:
         """Whether what is on record is still what one would see."""
         seen = self.seen.get(specimen.name)
-        return seen is not None and seen.key == self.keys.key(specimen)
+        if seen is None or seen.key != self.keys[specimen.name]:
+            return False
+        return not _is_wrong(specimen) or feedback.path(self.root, specimen.name).exists()
 
     def add(self, finding: Finding) -> None:
-        name = finding.specimen.name
-        self.seen.pop(name, None)
-        if not finding.problems:
-            key = self.keys.key(finding.specimen)
-            self.seen[name] = Seen(key, tuple(sorted(finding.failed)), round(finding.duration_s, 1))
+        specimen = finding.specimen
+        self.seen.pop(specimen.name, None)
+        if finding.problems or not finding.report:
+            feedback.forget(self.root, specimen.name)
+        else:
+            failed = tuple(sorted(finding.failed))
+            self.seen[specimen.name] = Seen(self.keys[specimen.name], failed, round(finding.duration_s, 1))
+            if _is_wrong(specimen):
+                feedback.write(self.root, specimen.name, finding.report)
         record.save(self.root, self.seen)
 
     def close(self) -> None:
-        """Forget specimens that are no longer there, and write the page."""
+        """Forget specimens that are no longer there, bring the questions up to date, and write the page."""
         names = {specimen.name for specimen in self.known}
         self.seen = {name: seen for name, seen in self.seen.items() if name in names}
         record.save(self.root, self.seen)
+        feedback.forget_all_but(self.root, self.seen)
+        feedback.refresh(self.root)
         page.write(self.root, self.known, self.seen)
+
+
+def _is_wrong(specimen: Specimen) -> bool:
+    return bool(specimen.fails) and not specimen.hostile
 
 
 def _choose(known: list[Specimen], names: Sequence[str], broken: Sequence[str]) -> list[Specimen]:
@@ -114,7 +144,7 @@ def _choose(known: list[Specimen], names: Sequence[str], broken: Sequence[str]) 
 
 def _sample(chosen: list[Specimen], every: int) -> list[Specimen]:
     hostile = [specimen for specimen in chosen if specimen.hostile]
-    wrong = [specimen for specimen in chosen if specimen.fails and not specimen.hostile]
+    wrong = [specimen for specimen in chosen if _is_wrong(specimen)]
     left_out = {specimen.name for kind in (wrong, hostile) for specimen in kind} - {
         specimen.name for kind in (wrong, hostile) for specimen in kind[::every]
     }
@@ -133,17 +163,26 @@ def _show(finding: Finding, out: Console) -> None:
     sign, style = ("✗", "red") if finding.problems else ("✓", "green")
     text = f"{sign} {finding.specimen.name:<44} {finding.duration_s:5.1f} s  {len(finding.failed):>3} failed"
     out.print(text, style=style)
+    if finding.beyond:
+        out.print(f"    also noticed by {', '.join(sorted(finding.beyond))}")
     for problem in finding.problems:
         out.print(f"    {problem}")
+    for warning in finding.warnings:
+        out.print(f"    {warning}", style="yellow")
 
 
 def _examine(
-    root: Path, chosen: Sequence[Specimen], processes: int, out: Console, notes: _Notes | None
+    root: Path,
+    chosen: Sequence[Specimen],
+    processes: int,
+    out: Console,
+    notes: _Notes | None,
+    extent: Extent,
 ) -> list[Finding]:
     found: dict[str, Finding] = {}
     with hostile.before(root, chosen) as before:
         for specimen, finding in side_by_side.done(
-            out, "proving", lambda s: examine(root, s, before), chosen, lambda s: s.name, processes
+            out, "proving", lambda s: examine(root, s, before, extent), chosen, lambda s: s.name, processes
         ):
             found[specimen.name] = finding
             _show(finding, out)
@@ -152,10 +191,16 @@ def _examine(
     return [found[specimen.name] for specimen in chosen]
 
 
-def examine(root: Path, specimen: Specimen, before: hostile.Before | None = None) -> Finding:
-    """Run the checks of the specimen's labs on it and compare; a hostile one with how it was `before`."""
+def examine(
+    root: Path, specimen: Specimen, before: hostile.Before | None = None, extent: Extent = Extent()
+) -> Finding:
+    """Run the checks of the specimen's labs on it and compare; a hostile one with how it was `before`. On
+    later labs, where the extent asks for them, it may fail whatever it likes."""
     started = time.monotonic()
     failed: frozenset[str] = frozenset()
+    further: frozenset[str] = frozenset()
+    warnings: list[str] = []
+    outcome: Report | None = None
     with tempfile.TemporaryDirectory(prefix="lab-prove-") as scratch:
         folder = Path(scratch, "project")
         try:
@@ -166,11 +211,33 @@ def examine(root: Path, specimen: Specimen, before: hostile.Before | None = None
                 specimen.build(root / "project", folder)
                 file = Path(scratch, "report.json")
                 outcome, told = grade(root, specimen.labs, file, _RUN_S, "--project", str(folder))
-            failed = frozenset(v.id for v in outcome.verdicts(Outcome.FAILED))
+            failed = _failed(outcome)
             problems = [*told, *_compare(root, specimen, outcome, failed)]
+            if extent.doubled and _is_wrong(specimen):
+                hanging = calibration.depends_on_deadline(root, folder, outcome)
+                warnings = calibration.warnings(specimen.name, hanging)
+            if extent.beyond and _is_wrong(specimen):
+                further, troubles = _look_beyond(root, specimen, folder, Path(scratch, "beyond.json"))
+                problems += troubles
         except LabError as error:
             problems = [str(error)]
-    return Finding(specimen, failed, time.monotonic() - started, tuple(problems))
+    took = time.monotonic() - started
+    return Finding(specimen, failed, took, tuple(problems), outcome, further, tuple(warnings))
+
+
+def _failed(outcome: Report) -> frozenset[str]:
+    return frozenset(verdict.id for verdict in outcome.verdicts(Outcome.FAILED))
+
+
+def _look_beyond(
+    root: Path, specimen: Specimen, folder: Path, file: Path
+) -> tuple[frozenset[str], list[str]]:
+    """The checks of later labs that fail on it, and how the grader fared there."""
+    later = sorted(lab for lab in manifest.labs(root) if lab > max(specimen.labs))
+    if not later:
+        return frozenset(), []
+    outcome, told = grade(root, later, file, _RUN_S, "--project", str(folder))
+    return _failed(outcome), [*told, *_faults(specimen, outcome, _failed(outcome))]
 
 
 def _require_known(root: Path, specimen: Specimen) -> None:
@@ -191,16 +258,7 @@ def _require_known(root: Path, specimen: Specimen) -> None:
 def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[str]) -> list[str]:
     """What differs from what is known of the specimen, each with the remedy."""
     path = specimen.source.relative_to(root)
-    problems = [
-        f"{v.id}: the grader itself failed ({v.saw.splitlines()[0]}). "
-        "Mend the check: no project may cause that."
-        for v in outcome.verdicts(Outcome.ERROR)
-    ]
-    problems += [
-        f"{v.id}: blocked by {v.blocked_by}, which did not fail. Name the check that reports this cause."
-        for v in outcome.verdicts(Outcome.BLOCKED)
-        if _root(v, outcome) not in failed and not (specimen.hostile and specimen.hostile.only)
-    ]
+    problems = _faults(specimen, outcome, failed)
     if specimen.fails is None and specimen.hostile:
         return problems  # what it must not pass has been looked at
     if specimen.fails is None:
@@ -214,6 +272,21 @@ def _compare(root: Path, specimen: Specimen, outcome: Report, failed: frozenset[
         f"{path}: {check} failed as well (saw {saw[check][:160]}). Make the check accept what is right, "
         f"or add to the header: Killed-by: {check}"
         for check in sorted(failed - specimen.fails)
+    ]
+    return problems
+
+
+def _faults(specimen: Specimen, outcome: Report, failed: Collection[str]) -> list[str]:
+    """What is the grader's own fault, whatever it was run on."""
+    problems = [
+        f"{v.id}: the grader itself failed ({v.saw.splitlines()[0]}). "
+        "Mend the check: no project may cause that."
+        for v in outcome.verdicts(Outcome.ERROR)
+    ]
+    problems += [
+        f"{v.id}: blocked by {v.blocked_by}, which did not fail. Name the check that reports this cause."
+        for v in outcome.verdicts(Outcome.BLOCKED)
+        if _root(v, outcome) not in failed and not (specimen.hostile and specimen.hostile.only)
     ]
     return problems
 
