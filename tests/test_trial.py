@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,12 @@ from labkit import evidence
 from labkit.beside import Performance
 from labkit.deadlines import clock_stopped, time_limit
 from labkit.evidence import CheckFailed, Journal
-from labkit.suite import trial
+from labkit.sabotage.exchange import Request, Response
+from labkit.sabotage.saboteurs import SABOTEURS, named, placebo
+from labkit.suite import sources, trial
+from labkit.suite.coverage_report import Coverage
 from labkit.suite.lane import Round
+from labkit.suite.measure import NOT_MEASURED, Target
 from labkit.suite.remnants import Remnants
 from labkit.suite.trial import Trial, Twice
 from labkit.suite.wire import Collected, Ran
@@ -110,7 +115,7 @@ def sound() -> Twice:
     ("rounds", "noticed", "unsure"),
     [
         ((failed(), failed(), passed()), True, False),
-        ((failed(), failed(), failed()), False, True),  # alone, it fails without a saboteur as well
+        ((failed(), failed(), failed()), False, True),  # alone, it fails when nothing is changed as well
         ((failed(), passed(), passed()), False, True),
         ((passed(),), False, False),
         ((Round(how="late"),), False, False),
@@ -134,7 +139,53 @@ def test_what_a_test_does_alone_is_asked_once(of: Callable[..., Trial]) -> None:
     with evidence.recording(Journal()):
         for _ in range(2):
             assert the._face(lane, None, "missing_task_is_null").by  # type: ignore[arg-type]
-    assert [saboteur for _, saboteur in lane.asked].count(None) == 1
+    assert [saboteur for _, saboteur in lane.asked].count(placebo("missing_task_is_null")) == 1
+
+
+def test_a_placebo_sits_where_the_saboteur_would_and_changes_nothing() -> None:
+    sick = SABOTEURS["missing_task_is_null"]
+    sham = named(placebo("missing_task_is_null"))
+    assert sham is not None
+    assert sham.meddles("GET", "task") == sick.meddles("GET", "task") is True
+    request, missing = Request("GET", "/tasks/7"), Response(404, (), b"{}")
+    for saboteur, status in ((sham, 404), (sick, 200)):
+        conversation = saboteur.converse(request)
+        assert next(conversation) == request
+        with pytest.raises(StopIteration) as end:
+            conversation.send(missing)
+        assert end.value.value.status == status
+
+
+def test_sources_that_the_tests_have_changed_are_not_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial.coverage_report, "read", lambda target, figures: Coverage(100.0, 1, []))
+    package = tmp_path / "api_service"
+    package.mkdir()
+    for name in ("kept", "emptied", "removed"):
+        (package / f"{name}.py").write_text("print('one')\n")
+    target = Target(package)
+    before = sources.read(target)
+    (package / "notes.txt").write_text("not measured")
+    assert trial._coverage(target, tmp_path, before).percent == 100
+    (package / "emptied.py").write_text("")
+    (package / "removed.py").unlink()
+    (package / "padding.py").write_text("print('two')\n")
+    with pytest.raises(CheckFailed) as failure:
+        trial._coverage(target, tmp_path, before)
+    assert str(failure.value.saw).splitlines() == [
+        "api_service/removed.py is gone",
+        "api_service/padding.py is new",
+        "api_service/emptied.py has changed",
+    ]
+
+
+def test_what_is_not_measured_may_change(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    (tmp_path / "main.py").write_text("print('one')\n")
+    before = sources.read(Target(tmp_path, NOT_MEASURED))
+    (tmp_path / "tests" / "test_it.py").write_text("print('two')\n")
+    assert sources.read(Target(tmp_path, NOT_MEASURED)) == before != {}
 
 
 @pytest.mark.parametrize(
