@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -63,16 +65,12 @@ async def returns_itself(payload: dict[str, Any]) -> Any:
     [
         (raises, "KeyError: 'colour'"),
         (leaves, "SystemExit: 3"),
-        (hangs, "not done after 0.05 s"),
         (returns_a_set, "the result is no JSON"),
         (returns_not_a_number, "the result is no JSON"),
         (returns_itself, "the result is no JSON"),
     ],
 )
-def test_a_type_that_misbehaves_fails_its_task(
-    run: Any, monkeypatch: pytest.MonkeyPatch, do: Any, reason: str
-) -> None:
-    monkeypatch.setattr(run, "TIME_LIMIT_S", 0.05)
+def test_a_type_that_misbehaves_fails_its_task(run: Any, do: Any, reason: str) -> None:
     result, error = outcome(run, do)
     assert result is None
     assert error is not None
@@ -100,3 +98,59 @@ def test_being_stopped_from_outside_is_no_failure_of_the_task(run: Any) -> None:
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(stop())
+
+
+class OneTask:
+    """A queue in memory that holds one task of the type `odd`, until `stop` is called."""
+
+    def __init__(self) -> None:
+        self.waiting = 1
+        self.outcomes: list[Any] = []
+        self.stop: Callable[[], None] = lambda: None
+
+    async def turn(self, alive: bool, held: Any, outcomes: Sequence[Any], reap: bool, claim: int) -> Any:
+        from worker_service.queue import Task, Turn
+
+        claimed = [Task("1", "a task", "odd", {}, None, 1)] if claim and self.waiting else []
+        self.waiting -= len(claimed)
+        self.outcomes += outcomes
+        if outcomes:
+            self.stop()
+        turn = Turn(
+            lost=(),
+            written=[(each.task.id, each.task.attempts) for each in outcomes],
+            reaped=(),
+            claimed=claimed,
+        )
+
+        class Answers:
+            async def read(self) -> Turn:
+                return turn
+
+        return Answers()
+
+
+async def does_not_listen(payload: dict[str, Any]) -> None:
+    with suppress(asyncio.CancelledError):
+        await asyncio.Event().wait()
+
+
+@pytest.mark.parametrize("do", [hangs, does_not_listen])
+def test_a_task_that_never_ends_is_broken_off(run: Any, monkeypatch: pytest.MonkeyPatch, do: Any) -> None:
+    from worker_service import worker
+
+    monkeypatch.setattr(worker, "TIME_LIMIT_S", 0.05)
+    run.TASK_TYPES["odd"] = do
+    queue = OneTask()
+
+    async def work() -> None:
+        settings = SimpleNamespace(worker_concurrency=1, worker_poll_interval=9, worker_lease=0.03)
+        one: Any = worker.Worker(queue, settings)  # type: ignore[arg-type]
+        queue.stop = one.stop
+        async with asyncio.timeout(20):
+            await one.work()
+
+    asyncio.run(work())
+    (outcome,) = queue.outcomes
+    assert (outcome.result, outcome.error) == (None, "not done after 0.05 s")
+    assert outcome.duration_ms >= 50

@@ -11,6 +11,7 @@ No statement waits for a row that somebody else has locked; it leaves that row f
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any, LiteralString, NamedTuple
 
 from psycopg import AsyncConnection, AsyncCursor
@@ -56,7 +57,7 @@ COMPLETE = """
         updated_at = GREATEST(clock_timestamp(), updated_at + interval '1 microsecond')
     FROM done
     WHERE tasks.id = done.id
-    RETURNING tasks.id::text
+    RETURNING tasks.id::text, attempts
 """
 
 FAIL = """
@@ -73,7 +74,7 @@ FAIL = """
         updated_at = GREATEST(clock_timestamp(), updated_at + interval '1 microsecond')
     FROM done
     WHERE tasks.id = done.id
-    RETURNING tasks.id::text
+    RETURNING tasks.id::text, attempts
 """
 
 # No index holds leased_until, so this writes no index entry either. It tells which leases are lost for good.
@@ -92,7 +93,7 @@ HEARTBEAT = """
         FROM free
         WHERE tasks.id = free.id
     )
-    SELECT task_id::text
+    SELECT task_id::text, attempt
     FROM run
     WHERE NOT EXISTS (
         SELECT FROM tasks
@@ -160,6 +161,11 @@ class Task:
     payload: dict[str, Any]
     request_id: str | None
     attempts: int
+    began: float = field(default_factory=perf_counter, kw_only=True)
+
+    def age_ms(self) -> float:
+        """For how long it has been running."""
+        return round((perf_counter() - self.began) * 1000, 3)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -178,16 +184,39 @@ class Outcome(NamedTuple):
     duration_ms: float
 
 
+Run = tuple[str, int]
+"""A task's id, and the number of the attempt."""
+
+
 @dataclass(frozen=True)
 class Turn:
     """What one visit to the database brought."""
 
-    lost: Collection[str] = ()
-    """The ids of runs that are no longer ours."""
-    written: Collection[str] = ()
-    """The ids of tasks whose outcome is in the table now."""
-    reaped: Sequence[LostTask] = ()
-    claimed: Sequence[Task] = ()
+    lost: Collection[Run]
+    """The runs that are no longer ours."""
+    written: Collection[Run]
+    """The runs whose outcome is in the table now."""
+    reaped: Sequence[LostTask]
+    claimed: Sequence[Task]
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The same as it came, before anybody has read it."""
+
+    lost: AsyncCursor[Run] | None
+    completed: AsyncCursor[Run] | None
+    failed: AsyncCursor[Run] | None
+    reaped: AsyncCursor[LostTask] | None
+    claimed: AsyncCursor[Task] | None
+
+    async def read(self) -> Turn:
+        return Turn(
+            lost=await fetch(self.lost),
+            written=[*await fetch(self.completed), *await fetch(self.failed)],
+            reaped=await fetch(self.reaped),
+            claimed=await fetch(self.claimed),
+        )
 
 
 @dataclass
@@ -205,7 +234,7 @@ class Queue:
 
     async def turn(
         self, alive: bool, held: Collection[Task], outcomes: Collection[Outcome], reap: bool, claim: int
-    ) -> Turn:
+    ) -> Answers:
         """One visit to the database, in one transaction: say that we live, renew the leases that we hold,
         write down how runs ended, free what lost workers left, claim up to `claim` tasks. What is not needed
         is not sent."""
@@ -213,25 +242,20 @@ class Queue:
         failed = [outcome for outcome in outcomes if outcome.error is not None]
         async with self._connected() as connection, connection.pipeline():
             await self._send(alive, SIGN_OF_LIFE)
-            lost = await self._send(held, HEARTBEAT, scalar_row, **runs(held))
+            lost = await self._send(held, HEARTBEAT, tuple_row, **runs(held))
             complete = await self._send(
                 completed,
                 COMPLETE,
-                scalar_row,
+                tuple_row,
                 **runs(tasks(completed)),
                 results=[o.result for o in completed],
             )
             fail = await self._send(
-                failed, FAIL, scalar_row, **runs(tasks(failed)), errors=[o.error for o in failed]
+                failed, FAIL, tuple_row, **runs(tasks(failed)), errors=[o.error for o in failed]
             )
             reaped = await self._send(reap, REAP, class_row(LostTask), max_attempts=self.max_attempts)
             claimed = await self._send(claim, CLAIM, class_row(Task), limit=claim)
-        return Turn(
-            lost=await fetch(lost),
-            written=[*await fetch(complete), *await fetch(fail)],
-            reaped=await fetch(reaped),
-            claimed=await fetch(claimed),
-        )
+        return Answers(lost, complete, fail, reaped, claimed)
 
     async def release(self, held: Collection[Task]) -> Sequence[str]:
         """Give runs back that were broken off; the ids of those that wait again."""

@@ -21,7 +21,8 @@ def take_turn(queue: Queue, claim: int = 0, outcomes: Collection[Outcome] = ()) 
 
     async def visit() -> Turn:
         try:
-            return await queue.turn(alive=False, held=(), outcomes=outcomes, reap=False, claim=claim)
+            answers = await queue.turn(alive=False, held=(), outcomes=outcomes, reap=False, claim=claim)
+            return await answers.read()
         finally:
             await queue.close()
 
