@@ -69,21 +69,15 @@ class Plays:
     _records: dict[str, Any] = field(default_factory=dict)
 
     def begin(self, session: pytest.Session, folder: Path) -> None:
-        """Begin all that the checks in that folder ask for: what is observed first, since it takes longest.
-
-        One of several processes that share the checks (`-n`) does not know which will be its own, and begins
-        each when its turn comes.
-        """
-        shared = hasattr(session.config, "workerinput")
+        """Begin all that the checks in that folder ask for; observations first, for they take longest."""
         items = [item for item in session.items if item.path.parent == folder]
         asked = {name for item in items for name in getattr(item, "fixturenames", ())}
         for name, observe in self.observations.items():
-            begin = self._begin if name in asked and not shared else self.ahead.prepare
+            begin = self._begin if name in asked else self.ahead.prepare
             begin(name, self._observation(name, observe))
         for item in items:
             if isinstance(item, pytest.Function) and "stage" in item.fixturenames:
-                begin = self.ahead.prepare if shared else self._begin
-                begin(item.name, self._play(item.function))
+                self._begin(item.name, self._play(item.function))
 
     def _begin(self, name: str, play: Callable[[], None]) -> None:
         self.ahead.begin({name: play})

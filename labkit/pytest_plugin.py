@@ -151,6 +151,12 @@ class _Run:
         if (xdist := self.config.pluginmanager.getplugin("dsession")) is not None:
             xdist.terminal = None  # it holds on to pytest's own reporter, and would tell of its processes
 
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_make_scheduler(self, config: pytest.Config, log: object) -> object:
+        from labkit import sharing  # only where several processes run
+
+        return sharing.scheduler(config, log)
+
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
         try:

@@ -412,11 +412,27 @@ def test_a_check_without_a_question(course: Any, docstring: str) -> None:
 
 
 def test_a_process_that_dies_under_a_check_is_no_gain(course: Any) -> None:
-    course.checks("a", one("b", "os._exit(0)") + one("c"))
+    course.checks("a", one("a") + one("b", "os._exit(0)") + one("c"))
     ended, table = course.report("checks/lab01", "-n", "1", "--max-worker-restart", "1")
     assert ended.status == 3
     assert ended.says("checks/lab01/test_a.py::test_b: the process that ran this check died.")
-    assert [check["id"] for check in table["labs"][0]["checks"]] == ["lab01.a.c"]
+    assert [check["id"] for check in table["labs"][0]["checks"]] == ["lab01.a.a", "lab01.a.c"]
+
+
+def test_a_lab_stays_in_one_process(course: Any) -> None:
+    note = "Path(pytestconfig.rootpath, f'{os.environ[\"PYTEST_XDIST_WORKER\"]}-lab0{N}').touch()"
+    for lab in "12":
+        named = note.replace("N", lab)
+        checks = "".join(
+            f"@check(points=1, read=HANDOUT)\ndef test_{name}(pytestconfig):\n"
+            f'    """Holds.\n\n    Does it?\n    """\n    {named}\n'
+            for name in "abcd"
+        )
+        course.checks("a", checks, lab=f"lab0{lab}")
+    assert course("checks", "-n", "2").status == 0
+    assert len(list(course.root.glob("gw?-lab01"))) == 1
+    assert len(list(course.root.glob("gw?-lab02"))) == 1
+    assert len({file.name[:3] for file in course.root.glob("gw?-lab0?")}) == 2
 
 
 def test_a_course_that_cannot_be_read_is_the_graders_fault(course: Any) -> None:

@@ -26,14 +26,11 @@ def fresh_stack(shared_stack, request):
 
 @pytest.fixture(scope="session", autouse=True)
 def fuzzing(request) -> Iterator[dict[str, Future]]:
-    """Phase of the fuzz → its result to be. The phases run one after another, beside the other checks.
-
-    Under xdist, where nobody knows which process will ask, they run when they are asked for.
-    """
+    """Phase of the fuzz → its result to be. The phases run one after another, beside the other checks."""
     phases = [
         item.name.removeprefix("test_") for item in request.session.items if item.path.stem == "test_fuzz"
     ]
-    if not phases or hasattr(request.config, "workerinput"):
+    if not phases:
         yield {}
         return
     shared = request.getfixturevalue("shared_stack")

@@ -16,6 +16,8 @@ class Nowhere:
         url = "postgresql://nobody@127.0.0.1:1/nothing"
         return Database(name=label, role="nobody", url=url, admin_url=url)
 
+    def seal(self, database: Database) -> None: ...
+
     def drop_database(self, database: Database) -> None: ...
 
     @contextmanager
