@@ -14,7 +14,7 @@ from labkit.deadlines import clock_stopped, time_limit
 from labkit.evidence import CheckFailed, Journal
 from labkit.sabotage.exchange import Request, Response
 from labkit.sabotage.saboteurs import SABOTEURS, named, placebo
-from labkit.suite import sources, trial
+from labkit.suite import encounters, sources, trial
 from labkit.suite.coverage_report import Coverage
 from labkit.suite.lane import Round
 from labkit.suite.measure import NOT_MEASURED, Target
@@ -46,7 +46,7 @@ class Script:
 @pytest.fixture(autouse=True)
 def no_database(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trial.remnants, "inspect", lambda database: Remnants({}, 0, 0))
-    monkeypatch.setattr(trial.remnants, "clear", lambda database: None)
+    monkeypatch.setattr(encounters.remnants, "clear", lambda database: None)
 
 
 @pytest.fixture

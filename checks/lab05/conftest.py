@@ -10,8 +10,9 @@ import pytest
 from labkit.evidence import Blocked, CheckFailed, shorten
 from labkit.project import ProjectError
 from labkit.sabotage.saboteurs import SABOTEURS
+from labkit.suite.encounters import Notice
 from labkit.suite.lane import told as what_went_wrong
-from labkit.suite.trial import SUITE_S, Notice, Trial
+from labkit.suite.trial import SUITE_S, Trial
 
 GATE = "lab05.suite.passes_twice"
 

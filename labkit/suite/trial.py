@@ -20,9 +20,9 @@ from labkit.deadlines import clock_stopped
 from labkit.evidence import CheckFailed, Journal
 from labkit.postgres import Database, Server
 from labkit.project import Project, ProjectError
-from labkit.sabotage.saboteurs import SABOTEURS, placebo
 from labkit.suite import coverage_report, lane, measure, remnants, sources
 from labkit.suite.coverage_report import Coverage
+from labkit.suite.encounters import Encounters, Notice, concerned
 from labkit.suite.lane import Lane, Round
 from labkit.suite.measure import Target
 from labkit.suite.remnants import Remnants
@@ -32,8 +32,6 @@ SUITE_S = 60.0
 """How long a suite may take (scaled to the machine)."""
 
 _SEED = 20
-_ATTEMPTS = 3
-"""How many tests may turn out not to notice a saboteur reliably before it counts as not noticed."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +47,6 @@ class Twice:
     def sound(self) -> set[str]:
         """The tests that passed both times."""
         return set(self.first.passed) & set(self.second.passed)
-
-
-@dataclass(frozen=True)
-class Notice:
-    """Whether a saboteur was noticed, and by which test. `met` are the tests that had to do with what it
-    changes; `around` is an error around a test, which notices nothing; `unsure` a test whose failing
-    says nothing, and why."""
-
-    saboteur: str
-    by: str | None
-    message: str
-    met: list[str]
-    around: str | None = None
-    unsure: str | None = None
-    late: bool = False
 
 
 @dataclass
@@ -84,8 +67,7 @@ class Trial:
     _no_more_units: threading.Event = field(default_factory=threading.Event)
     _orders: list[Round] = field(default_factory=list)
     """Runs in another order than the tests' own."""
-    _alone: dict[str, bool] = field(default_factory=dict)
-    """Whether a test passes when it is the only one, and what sits in between changes nothing."""
+    _encounters: Encounters = field(default_factory=Encounters)
 
     def begin(self) -> None:
         """Start all runs, in two threads: as many as there are cores on a small machine."""
@@ -249,8 +231,8 @@ class Trial:
         journal = Journal()
         with evidence.aside(journal):
             without: Round = self.result("without")
-            met = _met(without, set(without.passed), bug)
-            notice = self._meet(the, None, bug, met, 3 * without.duration_s + 10.0)
+            met = concerned(without, set(without.passed), bug)
+            notice = self._encounters.meet(the, None, bug, met, 3 * without.duration_s + 10.0)
         if notice.by is None:
             self._unnoticed.append(bug)
             return
@@ -261,44 +243,9 @@ class Trial:
         """Let all tests meet a saboteur, those first that need no database."""
         twice: Twice = self.result("twice")
         needs_none = set(self.result("without").passed)
-        met = _met(twice.first, twice.sound, bug)
+        met = concerned(twice.first, twice.sound, bug)
         met.sort(key=lambda test: test not in needs_none)
-        return self._meet(the, database, bug, met, 3 * twice.first.duration_s + 10.0)
-
-    def _meet(self, the: Lane, database: Database | None, bug: str, met: list[str], within: float) -> Notice:
-        """Run these tests with a saboteur, until one notices it beyond doubt."""
-        began = time.monotonic()
-        notice = Notice(bug, None, "", met)
-        left = met
-        for _ in range(_ATTEMPTS):
-            if not left:
-                break
-            run = the.run(left, saboteur=bug, within=within, stop=True)
-            _clear(database)
-            failed, errors = run.of("failed"), run.of("error")
-            around = notice.around or (f"{errors[0].test}: {errors[0].message}" if errors else None)
-            notice = Notice(bug, None, "", met, around, notice.unsure, run.how == "late")
-            if not failed:
-                break
-            test = failed[0]
-            doubt = self._doubt(the, database, test.test, bug, within)
-            if doubt is None:
-                return Notice(bug, test.test, test.message, met)
-            notice = Notice(bug, None, "", met, around, f"{test.test} {doubt}")
-            left = left[left.index(test.test) + 1 :]
-        evidence.did(f"ran {len(met)} tests with {bug} ({time.monotonic() - began:.1f} s)")
-        return notice
-
-    def _doubt(self, the: Lane, database: Database | None, test: str, bug: str, within: float) -> str | None:
-        """Why it says nothing that the test has failed; None if, alone, it fails with the saboteur once more
-        and passes with a placebo: who looks for a saboteur, and not at the answers, has noticed nothing."""
-        with_it = the.run([test], saboteur=bug, within=within)
-        _clear(database)
-        if not with_it.of("failed"):
-            return "failed once, and not again"
-        if test not in self._alone:  # it may have noticed another saboteur before
-            self._alone[test] = bool(the.run([test], saboteur=placebo(bug), within=within).of("passed"))
-        return None if self._alone[test] else "fails alone, even when nothing is changed"
+        return self._encounters.meet(the, database, bug, met, 3 * twice.first.duration_s + 10.0)
 
 
 def _coverage(target: Target, figures: Path, untouched: Sources) -> Coverage:
@@ -312,11 +259,6 @@ def _coverage(target: Target, figures: Path, untouched: Sources) -> Coverage:
     return coverage
 
 
-def _clear(database: Database | None) -> None:
-    if database is not None:
-        remnants.clear(database)
-
-
 def _alone(the: Lane, without: Round) -> Round:
     """What was skipped where there was no database, and nothing else."""
     tests = [ran.test for ran in without.of("skipped")]
@@ -326,22 +268,3 @@ def _alone(the: Lane, without: Round) -> Round:
     if alone.green or alone.how == "late":
         return alone
     return the.run(tests, within=SUITE_S)  # what fails only sometimes is not about being alone
-
-
-def _met(healthy: Round, sound: set[str], bug: str) -> list[str]:
-    """The sound tests that, in a healthy run, had to do with what this saboteur changes (or may have had, in
-    a process of their own); the quickest first."""
-    saboteur = SABOTEURS[bug]
-
-    def concerned(exchanges: Sequence[tuple[str, str, int]]) -> bool:
-        return any(saboteur.changes(*exchange) for exchange in exchanges)
-
-    shared = {name for name, exchanges in healthy.fixtures.items() if concerned(exchanges)}
-    elsewhere = concerned(healthy.elsewhere)
-    met = [
-        ran
-        for ran in healthy.of("passed")
-        if ran.test in sound
-        and (concerned(ran.exchanges) or shared & set(ran.fixtures) or (elsewhere and not ran.exchanges))
-    ]
-    return [ran.test for ran in sorted(met, key=lambda ran: ran.duration_s)]
