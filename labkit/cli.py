@@ -191,13 +191,16 @@ def prove(
     """Prove that the checks are right: every wrong specimen fails just where it should, every right one
     passes, and the reference passes every time."""
     from labkit import manifest
-    from labkit.proof import calibration, flakes, mutation
+    from labkit.proof import calibration, flakes, mutation, page
     from labkit.proof import prove as proving
 
     if deadlines:
         return calibration.run(ROOT, names or [], 1, resume=resume)
     if small_mistakes:
-        return mutation.run(ROOT, processes, every)
+        try:
+            return mutation.run(ROOT, processes, every)
+        finally:
+            page.refresh(ROOT)
 
     if repeat is not None:
         return flakes.run(ROOT, [_folder(lab).name] if lab else sorted(manifest.labs(ROOT)), repeat)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.proof import mutation
+from labkit.errors import LabError
+from labkit.proof import mutation, page
 from labkit.proof.mutants import mutants
 from labkit.proof.mutation import Fate
 
@@ -102,4 +103,35 @@ def test_those_that_were_tried_are_not_tried_again(
     (package / "a.py").write_text("def f(x):\n    return x < 1\n\n\ndef g():\n    return 7\n")
     tried.clear()
     mutation.run(tmp_path, 2)
-    assert sorted(tried) == ["7 → 8", "None returned"]
+    assert sorted(tried) == ["1 → 2", "7 → 8", "None returned"]  # who survived is tried again
+
+
+def test_a_survivor_may_have_a_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    package = tmp_path / "project" / "api_service"
+    package.mkdir(parents=True)
+    (tmp_path / "specimens").mkdir()
+    (package / "a.py").write_text("def f(x):\n    return x < 1\n")
+    monkeypatch.setattr(mutation, "try_out", lambda root, mutant: None if "1 → 2" in mutant.what else "a")
+    assert mutation.run(tmp_path, 1) == 1
+    assert (
+        "1 survivors wait for a check, or for a reason in specimens/mutants.toml" in capsys.readouterr().out
+    )
+    [name] = mutation.open_questions(mutation.load(tmp_path), {})
+    (tmp_path / "specimens" / "mutants.toml").write_text(f'{name} = "Nobody can count that far."\n')
+    assert mutation.run(tmp_path, 1) == 0
+    assert "survivors" not in capsys.readouterr().out
+    part = page._mutants(mutation.load(tmp_path), mutation.reasons(tmp_path))
+    assert "They noticed 2 of 3 (66.7%)" in part
+    assert "| api_service | 3 | 2 | 1 | 0 |" in part
+    assert "line 2, 1 → 2: Nobody can count that far." in part
+    assert "*waits for a check.*" in page._mutants(mutation.load(tmp_path), {})
+
+
+@pytest.mark.parametrize("text", ["a =", 'a = ""', "a = 3"])
+def test_reasons_that_are_none(tmp_path: Path, text: str) -> None:
+    (tmp_path / "specimens").mkdir()
+    (tmp_path / "specimens" / "mutants.toml").write_text(text)
+    with pytest.raises(LabError, match=r"mutants\.toml"):
+        mutation.reasons(tmp_path)

@@ -17,7 +17,7 @@ from rich.console import Console
 from labkit import guard, report
 from labkit.checks import Outcome
 from labkit.errors import LabError
-from labkit.proof import page, record, side_by_side, specimens, tally
+from labkit.proof import page, side_by_side, tally
 from labkit.proof.grading import grade
 from labkit.proof.record import Keys
 from labkit.proof.tally import Tally
@@ -70,8 +70,7 @@ def run(root: Path, labs: Sequence[str], times: int) -> int:
         if over:
             told = _summary(len(over), sum(over), verdicts, time.monotonic() - started)
             out.print(told, style="red" if any(over) else "green")
-        known, _ = specimens.load(root)
-        page.write(root, known, record.load(root))
+        page.refresh(root)
     return int(any(over))
 
 

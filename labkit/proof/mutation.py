@@ -1,9 +1,13 @@
-"""`lab prove --mutants`: small mistakes in the reference's services, and whether any check notices them."""
+"""`lab prove --mutants`: small mistakes in the reference's services, and whether any check notices them.
+
+A mistake that none notices needs a check, or a reason why no client could tell: in specimens/mutants.toml.
+"""
 
 from __future__ import annotations
 
 import shutil
 import tempfile
+import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +56,25 @@ def save(root: Path, fates: Mapping[str, Fate]) -> None:
     ledger.save(path(root), {name: fates[name] for name in order})
 
 
+def reasons(root: Path) -> dict[str, str]:
+    """Mutant's name → why no client of the services could tell. LabError if the file cannot be used."""
+    file = root / "specimens" / "mutants.toml"
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        raise LabError(f"{file} cannot be read: {error}.", 'Each line is: name = "reason"') from None
+    if strange := [name for name, reason in table.items() if not isinstance(reason, str) or not reason]:
+        raise LabError(f"{file}: {strange[0]} has no reason.", f'Write: {strange[0]} = "why nobody can tell"')
+    return table
+
+
+def open_questions(fates: Mapping[str, Fate], known: Mapping[str, str]) -> list[str]:
+    """The names of those that survived without a reason."""
+    return [name for name, fate in fates.items() if fate.noticed_by is None and name not in known]
+
+
 def make(root: Path, every: int = 1) -> list[Mutant]:
     """All mutants of the reference's services, or every so manieth."""
     project = root / "project"
@@ -65,11 +88,14 @@ def make(root: Path, every: int = 1) -> list[Mutant]:
 
 
 def run(root: Path, processes: int, every: int = 1) -> int:
-    """Try the mutants that have not been tried; 0 if none of all has survived."""
+    """Try the mutants that have not been tried, and those again that survived without a reason; 0 if none of
+    these is left."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
     known = {mutant.name: mutant for mutant in make(root)}
     fates = {name: fate for name, fate in load(root).items() if name in known}
-    todo = [mutant for mutant in make(root, every) if mutant.name not in fates]
+    why = reasons(root)
+    settled = fates.keys() - open_questions(fates, why)
+    todo = [mutant for mutant in make(root, every) if mutant.name not in settled]
     for mutant, noticed_by in side_by_side.done(
         out, "mutants", lambda mutant: try_out(root, mutant), todo, lambda m: f"{m.file}:{m.line}", processes
     ):
@@ -80,7 +106,11 @@ def run(root: Path, processes: int, every: int = 1) -> int:
     survivors = sum(fate.noticed_by is None for fate in fates.values())
     share = f"{1 - survivors / len(fates):.1%}" if fates else "none"
     out.print(f"\n{len(todo)} tried now; of {len(fates)} of {len(known)} mutants {share} were noticed.")
-    return int(survivors > 0)
+    if left := open_questions(fates, why):
+        out.print(
+            f"{len(left)} survivors wait for a check, or for a reason in specimens/mutants.toml.", style="red"
+        )
+    return int(bool(left))
 
 
 def try_out(root: Path, mutant: Mutant) -> str | None:

@@ -8,7 +8,8 @@ from pathlib import Path
 from statistics import median
 
 from labkit import manifest, report
-from labkit.proof import tally
+from labkit.proof import mutation, record, specimens, tally
+from labkit.proof.mutation import Fate
 from labkit.proof.record import Seen
 from labkit.proof.specimens import Specimen
 from labkit.proof.tally import Sum
@@ -26,6 +27,11 @@ def write(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> No
     (root / "docs").mkdir(exist_ok=True)
     (root / "docs" / "proof.md").write_text(text, encoding="utf-8")
     (root / "docs" / "proof.svg").write_text(picture, encoding="utf-8")
+
+
+def refresh(root: Path) -> None:
+    """Write both files anew, from what is on record."""
+    write(root, specimens.load(root)[0], record.load(root))
 
 
 def make(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> tuple[str, str]:
@@ -46,6 +52,7 @@ def make(root: Path, known: Sequence[Specimen], seen: Mapping[str, Seen]) -> tup
         right=_right(proved, seen),
         accepted="\n".join(_accepted(specimen) for specimen in proved if specimen.fails == frozenset()),
         flakes=_flakes(tally.sums(tally.load(root))),
+        mutants=_mutants(mutation.load(root), mutation.reasons(root)),
         hostile=_hostile(hostile, seen),
         defects="\n\n".join(_defects(lab, title, wrong) for lab, title in course.titles.items()),
     )
@@ -75,7 +82,7 @@ to show that it can fail.
 
 {accepted}
 
-{hostile}## Wrong in one way
+{hostile}{mutants}## Wrong in one way
 
 What a student with this defect reads is kept in `tests/feedback/`, so that a change in wording shows as a
 difference.
@@ -177,6 +184,40 @@ without an end, and none leaves a process, a database, a role or a temporary fil
 {tried}
 
 {waiting}"""
+
+
+def _mutants(fates: Mapping[str, Fate], reasons: Mapping[str, str]) -> str:
+    """A section of its own, or nothing while none has been tried."""
+    if not fates:
+        return ""
+    lines = ["| part of the reference | tried | noticed | survived, with a reason | survived |"]
+    lines += ["|---|---:|---:|---:|---:|"]
+    for part in sorted({fate.file.partition("/")[0] for fate in fates.values()}):
+        here = {name: fate for name, fate in fates.items() if fate.file.startswith(f"{part}/")}
+        survived = [name for name, fate in here.items() if fate.noticed_by is None]
+        left = mutation.open_questions(here, reasons)
+        numbers = (len(here), len(here) - len(survived), len(survived) - len(left), len(left))
+        lines.append(f"| {part} | {' | '.join(map(str, numbers))} |")
+    told = [
+        f"- `{fate.file}`, line {fate.line}, {fate.what}: {reasons.get(name, '*waits for a check.*')}"
+        for name, fate in fates.items()
+        if fate.noticed_by is None
+    ]
+    noticed = sum(fate.noticed_by is not None for fate in fates.values())
+    share = f"{noticed} of {len(fates)} ({noticed / len(fates):.1%})"
+    survivors = "\n".join(["These survived, and why:", "", *told, "", ""]) if told else ""
+    return _MUTANTS.format(share=share, numbers="\n".join(lines), survivors=survivors)
+
+
+_MUTANTS = """## Small mistakes, made by a machine
+
+A comparison turned round, a number one too large, a call or a piece of SQL left out: one such mistake at a
+time is made in the reference's services, and the checks are asked. They noticed {share}; `lab prove
+--mutants` goes on.
+
+{numbers}
+
+{survivors}"""
 
 
 def _tried(specimen: Specimen) -> str:
