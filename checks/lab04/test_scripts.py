@@ -72,28 +72,24 @@ def test_fail_politely(stage):
     wrong_password = parts._replace(netloc=f"{parts.username}:{SECRET}@{parts.hostname}:{parts.port}")
     away = f"postgresql://flowforge:{SECRET}@127.0.0.1:{free_port()}/flowforge"
     here = stage.database.url
-    stage.probe.execute("ALTER TABLE tasks RENAME TO tasks_away")
-    for what, name, arguments, settings, word in (
-        ("without DATABASE_URL", SEED, ("--count", "3"), {}, "DATABASE_URL"),
-        ("without DATABASE_URL", HEALTH, (), {"DATABASE_URL": ""}, "DATABASE_URL"),
-        (
-            "with API_PORT=http",
-            LOAD,
-            ("--requests", "1", "--concurrency", "1"),
-            {"DATABASE_URL": here, "API_PORT": "http"},
-            "API_PORT",
-        ),
-        ("with the database away", SEED, ("--count", "3"), {"DATABASE_URL": away}, ""),
-        ("with a wrong password", CLEANUP, ("--confirm",), {"DATABASE_URL": urlunsplit(wrong_password)}, ""),
-        ("with no table `tasks`", SEED, ("--count", "3"), {"DATABASE_URL": here}, ""),
-        ("with no table `tasks`", CLEANUP, ("--confirm",), {"DATABASE_URL": here}, ""),
-    ):
+
+    def is_polite(what, name, arguments, settings, word=""):
         did(f"run {name} {what}")
         ended = scripts.run(stage.project, name, *arguments, settings=settings)
         ended.expect(1, f"of {name} {what}")
         expect(bool(ended.said.strip()), f"a clear line of {name} {what}", "nothing was printed")
         expect(word in ended.said, f"{name} {what} to name {word}", ended)
         expect(SECRET not in ended.said, "no password in the output", "it is there")
+
+    once = ("--requests", "1", "--concurrency", "1")
+    is_polite("without DATABASE_URL", SEED, ("--count", "3"), {}, "DATABASE_URL")
+    is_polite("without DATABASE_URL", HEALTH, (), {"DATABASE_URL": ""}, "DATABASE_URL")
+    is_polite("with API_PORT=http", LOAD, once, {"DATABASE_URL": here, "API_PORT": "http"}, "API_PORT")
+    is_polite("with the database away", SEED, ("--count", "3"), {"DATABASE_URL": away})
+    is_polite("with a wrong password", CLEANUP, ("--confirm",), {"DATABASE_URL": urlunsplit(wrong_password)})
+    stage.probe.execute("ALTER TABLE tasks RENAME TO tasks_away")
+    is_polite("with no table `tasks`", SEED, ("--count", "3"), {"DATABASE_URL": here})
+    is_polite("with no table `tasks`", CLEANUP, ("--confirm",), {"DATABASE_URL": here})
 
 
 @check(points=0.2, read=HANDOUT)

@@ -12,7 +12,7 @@ from labkit.project import ProjectError
 from labkit.sabotage.saboteurs import SABOTEURS
 from labkit.suite.encounters import Notice
 from labkit.suite.lane import told as what_went_wrong
-from labkit.suite.trial import SUITE_S, Trial
+from labkit.suite.trial import SUITE_S, Trial, Twice
 
 GATE = "lab05.suite.passes_twice"
 
@@ -34,32 +34,43 @@ def trial(request) -> Iterator[Trial | ProjectError]:
 
 
 @pytest.fixture
-def told(trial, request) -> Callable[[str], Any]:
-    """What came out of one part of the trial. Who cannot be tried at all fails once, at the gate."""
-    at_the_gate = request.node.name == "test_passes_twice"
+def tried(trial) -> Callable[[], Twice]:
+    """The suite as it was run twice. Blocks the check if it cannot be tried, or if nothing in it passes."""
 
-    def ask(part: str) -> Any:
+    def ask() -> Twice:
         try:
             if isinstance(trial, ProjectError):
                 raise CheckFailed(trial.expected, trial.saw)
-            twice = trial.told("twice")
-            if not (at_the_gate or twice.sound):
+            twice: Twice = trial.known("twice")
+            if not twice.sound:
                 raise CheckFailed("tests that pass", "not one of them does")
         except (CheckFailed, ProjectError) as error:
-            if at_the_gate:
-                raise
             raise Blocked(GATE, CheckFailed(error.expected, error.saw)) from None
-        return twice if part == "twice" else trial.told(part)
+        return twice
 
     return ask
 
 
 @pytest.fixture
-def noticed(trial, told) -> Callable[[str], None]:
+def told(trial, tried, request) -> Callable[[str], Any]:
+    """What came out of one part of the trial. Who cannot be tried at all fails once, at the gate."""
+
+    def ask(part: str) -> Any:
+        if request.node.name != "test_passes_twice":
+            tried()
+        elif isinstance(trial, ProjectError):
+            raise CheckFailed(trial.expected, trial.saw)
+        return trial.told(part)
+
+    return ask
+
+
+@pytest.fixture
+def noticed(trial, tried) -> Callable[[str], None]:
     """Fails unless the tests have noticed that saboteur."""
 
     def require(saboteur: str) -> None:
-        twice = told("twice")
+        twice = tried()
         for run in (twice.first, twice.second):
             if not run.green:
                 cause = CheckFailed("a suite that passes without a saboteur", what_went_wrong(run, SUITE_S))
