@@ -326,6 +326,17 @@ def test_a_specimen_may_be_the_reference_with_something_else_in_one_place(
     found = {path.name: path.read_text() for path in (tmp_path / "another" / "tests").iterdir()}
     assert found == {"new.txt": "new", "other.txt": "of the accepted one"}
 
+    (folder / "change.patch").write_text(
+        "--- a/tests/other.txt\n+++ b/tests/other.txt\n@@ -1 +1 @@\n"
+        "-of the accepted one\n\\ No newline at end of file\n+of nobody\n"
+    )
+    specimen.build(reference, tmp_path / "changed")
+    assert (tmp_path / "changed" / "tests" / "other.txt").read_text() == "of nobody\n"
+    assert not (tmp_path / "changed" / "change.patch").exists()
+    (short / "other.txt").write_text("something else")
+    with pytest.raises(LabError, match=r"asserts_nothing/change\.patch no longer applies to short/: "):
+        specimen.build(reference, tmp_path / "stale")
+
     (folder / "specimen.toml").write_text(table + 'instead_of = ["tests"]\non = "long"\n')
     _, broken = specimens.load(repository)
     assert "asserts_nothing/specimen.toml: there is no accepted project 'long'" in broken[0]

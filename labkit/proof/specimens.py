@@ -15,6 +15,8 @@ from labkit.errors import LabError
 
 _HEADER = re.compile(r"^Killed-by: (\S+)$", re.MULTILINE)
 _TABLE = "specimen.toml"
+_CHANGE = "change.patch"
+"""In a folder that is put over something: where a file differs by a few lines only, those lines."""
 _BODY = re.compile(r"^(diff --git |--- )", re.MULTILINE)
 
 
@@ -47,7 +49,8 @@ class Specimen:
     `source` is its folder, or its patch of the reference. `story` says what is special about it.
     `fails` None: whatever fails, the grader must not be at fault (the starter).
     `instead_of`: the folder holds only what differs from the reference, in the place of these parts of it;
-    or, if it is put `on` another specimen of that kind, what differs from that.
+    or, if it is put `on` another specimen of that kind, what differs from that. Files that differ by a few
+    lines need not be there: those lines may stand in a change.patch.
     `hostile` says how it was put together if it wants more than it has earned, or means harm.
     """
 
@@ -70,11 +73,14 @@ class Specimen:
         for part in self.instead_of:
             _remove(into / part)
         if patch:
-            _apply(patch, into)
+            _apply(patch, into, "project")
         else:
             if self.on:
                 _copy(self.on, into)
             _copy(self.source, into)
+            if (change := into / _CHANGE).is_file():
+                change.unlink()
+                _apply(self.source / _CHANGE, into, self.on.name if self.on else "project")
         for name, target in self.hostile.links if self.hostile else ():
             (into / name).symlink_to(target)
 
@@ -225,7 +231,7 @@ def _remove(path: Path) -> None:
         path.unlink()
 
 
-def _apply(patch: Path, folder: Path) -> None:
+def _apply(patch: Path, folder: Path, base: str) -> None:
     environment = {**os.environ, "GIT_CEILING_DIRECTORIES": str(folder.resolve().parent), "LC_ALL": "C"}
     for name in ("GIT_DIR", "GIT_WORK_TREE"):  # set inside git's own hooks
         environment.pop(name, None)
@@ -244,7 +250,7 @@ def _apply(patch: Path, folder: Path) -> None:
     if applied.returncode != 0:
         said = applied.stderr.strip().splitlines() or [f"git apply ended with {applied.returncode}"]
         raise SpecimenError(
-            f"{'/'.join(patch.parts[-4:])} no longer applies to project/: {said[0]}.",
-            "Make the same mistake in a copy of project/ and write the patch anew: "
-            "git diff --no-index project COPY.",
+            f"{'/'.join(patch.parts[-4:])} no longer applies to {base}/: {said[0]}.",
+            f"Make the same mistake in a copy of {base}/ and write the patch anew: "
+            f"git diff --no-index {base} COPY.",
         )
