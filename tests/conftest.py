@@ -204,6 +204,20 @@ def course(tmp_path: Path, run: Runner) -> Course:
 
 
 @pytest.fixture
+def proving(course: Course, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    """Makes a repository with these checks, the first of its labs, that `lab prove` can be run on here."""
+
+    def make(checks: str) -> Path:
+        monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        monkeypatch.setenv("PYTEST_ADDOPTS", "-p labkit.pytest_plugin")
+        course.checks("a", checks)
+        course.manifest()
+        return course.root
+
+    return make
+
+
+@pytest.fixture
 def a_verdict() -> Callable[..., Verdict]:
     """Makes a verdict: `a_verdict("lab01.read.answers_200", "failed", saw="…")`."""
 

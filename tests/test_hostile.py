@@ -75,13 +75,9 @@ DEAF = "os.closerange(0, 256)"
 
 
 @pytest.fixture
-def repository(course: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+def repository(proving: Callable[[str], Path]) -> Path:
     """A repository with two checks, a reference that passes both, and a starter that passes none."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p labkit.pytest_plugin")
-    root: Path = course.root
-    course.checks("a", CHECKS)
-    course.manifest()
+    root = proving(CHECKS)
     for folder, words in (("project", "hello\ngoodbye"), ("starter", "todo")):
         (root / folder).mkdir(exist_ok=True)
         (root / folder / "Procfile").write_text("api: python -S main.py\n")

@@ -71,13 +71,9 @@ diff --git a/words.txt b/words.txt
 
 
 @pytest.fixture
-def repository(course: Any, monkeypatch: pytest.MonkeyPatch) -> Path:
+def repository(proving: Callable[[str], Path]) -> Path:
     """A repository with two checks, a reference, a starter, and a specimen of each kind."""
-    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "-p labkit.pytest_plugin")
-    root: Path = course.root
-    course.checks("a", CHECKS)
-    course.manifest()
+    root = proving(CHECKS)
     for folder, words in (("project", "hello\nworld\ngoodbye\n"), ("starter", "todo\n")):
         (root / folder).mkdir(exist_ok=True)
         (root / folder / "words.txt").write_text(words)
