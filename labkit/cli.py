@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +39,7 @@ def main() -> None:
     """The entry point: runs the command and turns every foreseeable problem into a sentence and a status."""
     for stream in (sys.stdout, sys.stderr):
         encoding.make_lenient(stream)
+    signal.signal(signal.SIGTERM, _like_ctrl_c)
     try:
         status = app(standalone_mode=False)
     except LabError as error:
@@ -50,6 +53,16 @@ def main() -> None:
         _say("Stopped.")
         status = 130
     sys.exit(status or 0)
+
+
+def _like_ctrl_c(number: int, frame: object) -> None:
+    """SIGTERM comes to us alone, Ctrl-C to all that we have started as well: let there be no difference."""
+    import psutil
+
+    for child in psutil.Process().children():
+        with contextlib.suppress(psutil.Error):
+            child.send_signal(number)
+    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

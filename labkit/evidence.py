@@ -78,6 +78,13 @@ class Journal:
     """Sentences that are shown whatever the outcome, and never graded."""
     waits: list[Wait] = field(default_factory=list)
 
+    def take_over(self, other: Journal) -> None:
+        """What happened elsewhere happened here, too; but advice is for where it was given."""
+        self.actions.extend(other.actions)
+        self.violations.extend(other.violations)
+        self.logs.extend(other.logs)
+        self.waits.extend(other.waits)
+
     def longest_waits(self) -> tuple[Wait, ...]:
         """For each deadline the longest wait, one that was in vain before all others; the shortest deadline
         first."""

@@ -1,22 +1,23 @@
 """A lab whose checks are played beside each other: what its conftest needs.
 
-A check that asks for `stage` is played in a thread, on a stage of its own, and told when its turn comes. What
-several checks judge is observed once, in such a thread too. And when the project cannot do the basics, one
-check says so: the gate, which blocks all others that fail.
+A check that asks for `stage` is played in a thread, on a stage of its own, and told when its turn comes.
+Those that ask for `common` share a stage with a worker at work, one after the other. What several checks
+judge is observed once, in such a thread too. And when the project cannot do the basics, one check says so:
+the gate, which blocks all others that fail.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from labkit import evidence, stage
+from labkit import beside, evidence, stage
 from labkit.beside import Ahead, Performance
 from labkit.evidence import Blocked, CheckFailed
 from labkit.postgres import Server
@@ -75,8 +76,12 @@ class Plays:
         for name, observe in self.observations.items():
             begin = self._begin if name in asked else self.ahead.prepare
             begin(name, self._observation(name, observe))
-        for item in items:
-            if isinstance(item, pytest.Function) and "stage" in item.fixturenames:
+        functions = [item for item in items if isinstance(item, pytest.Function)]
+        common = _Common(self._opened)
+        in_turn = {item.name: common.play(item.function) for item in functions if _asks(item, "common")}
+        self.ahead.begin_in_turn(in_turn, close=common.close)
+        for item in functions:
+            if _asks(item, "stage"):
                 self._begin(item.name, self._play(item.function))
 
     def _begin(self, name: str, play: Callable[[], None]) -> None:
@@ -84,17 +89,17 @@ class Plays:
 
     def tell(self, item: pytest.Function) -> bool:
         """Tell how the play of a check went, as if it had just happened; False if it is none."""
-        if "stage" not in item.fixturenames:
+        if not (_asks(item, "stage") or _asks(item, "common")):
             return False
         performance = self.ahead.performance(item.name)
-        _remember(performance)
+        evidence.journal().take_over(performance.journal)
         self._raise(performance, item)
         return True
 
     def observed(self, name: str, item: pytest.Item) -> Any:
         """The record of an observation, for a check; what was done then becomes that check's evidence."""
         performance = self.ahead.performance(name)
-        _remember(performance)
+        evidence.journal().take_over(performance.journal)
         self._raise(performance, item)
         return self._records[name]
 
@@ -127,10 +132,55 @@ class Plays:
         return self.house
 
 
-def _remember(performance: Performance) -> None:
-    """What was done elsewhere, and logged there, becomes evidence of the running check."""
-    journal = evidence.journal()
-    journal.actions.extend(performance.journal.actions)
-    journal.logs.extend(performance.journal.logs)
-    journal.violations.extend(performance.journal.violations)
-    journal.waits.extend(performance.journal.waits)
+@contextmanager
+def begun(
+    request: pytest.FixtureRequest,
+    folder: Path,
+    gate: Gate,
+    observations: Mapping[str, Observe],
+    at_a_time: int,
+) -> Iterator[Plays]:
+    """The plays that this run's checks in that folder ask for, begun, so many at a time; those that nobody
+    waits for any more are broken off after the block."""
+    ahead = beside.ahead(at_a_time)
+    house: House | ProjectError
+    try:
+        project = request.getfixturevalue("the_project")
+        template = request.getfixturevalue("migrated").name
+        house = House(project, request.getfixturevalue("server"), template, ahead.over)
+    except ProjectError as error:
+        house = error
+    plays = Plays(house, ahead, gate, observations)
+    plays.begin(request.session, folder)
+    try:
+        yield plays
+    finally:
+        ahead.end()
+
+
+def _asks(item: pytest.Function, fixture: str) -> bool:
+    return fixture in item.fixturenames
+
+
+class _Common:
+    """A stage with a worker at work, for checks that follow one another; who fails leaves none behind."""
+
+    def __init__(self, house: Callable[[], House]) -> None:
+        self._house = house
+        self._stack = ExitStack()
+        self._stage: Stage | None = None
+
+    def play(self, function: Callable[[Stage], None]) -> Callable[[], None]:
+        def play() -> None:
+            opened = self._stage = self._stage or self._stack.enter_context(self._house().stage())
+            opened.keep_worker(WORKER_CONCURRENCY="10", DB_POOL_MAX="5")
+            try:
+                function(opened)
+            except BaseException:
+                opened.clear()
+                raise
+
+        return play
+
+    def close(self) -> None:
+        self._stack.close()

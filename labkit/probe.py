@@ -103,7 +103,8 @@ class Probe:
 
     def execute(self, statement: LiteralString | Composed, *parameters: object) -> None:
         """Run a statement in plain SQL, and record it as an action of the check."""
-        text = evidence.shorten(" ".join(_text(statement).split()), 150)
+        with_values = psycopg.ClientCursor(self.connection).mogrify(statement, parameters or None)
+        text = evidence.shorten(" ".join(with_values.split()), 150)
         evidence.did(f"psql: {text}", kind="psql")
         try:
             self.connection.execute(statement, parameters or None)
@@ -322,7 +323,3 @@ def _first_line(error: Exception) -> str:
 def _refusal(error: Exception) -> str:
     """Why the server has let nobody in, without the address that was tried."""
     return " ".join(str(error).rpartition("FATAL:")[2].split())
-
-
-def _text(statement: LiteralString | Composed) -> str:
-    return statement if isinstance(statement, str) else statement.as_string()

@@ -206,8 +206,9 @@ class Stage:
         return "\n".join(lines[-most:]) or "no such task"
 
 
-def completes_a_task(stage: Stage) -> None:
-    """The least that a project of this lab can do; fails the check if it cannot."""
+def completes_a_task(stage: Stage) -> list[Change]:
+    """The least that a project of this lab can do: a task's changes from its POST until it is completed;
+    fails the check if that does not come about."""
     api = Client(stage.api().url, None)
     created = tasks.create(api, "the first task")
     stage.worker(WORKER_ID="worker-of-the-check")
@@ -227,6 +228,7 @@ def completes_a_task(stage: Stage) -> None:
         "updated_at to tell when it ended",
         f"{task['updated_at']}, the same as when it was created",
     )
+    return stage.history(created["id"])
 
 
 def _time(text: object) -> datetime:

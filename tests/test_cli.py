@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import psutil
 import psycopg
 import pytest
 from psycopg.sql import SQL, Identifier
@@ -202,3 +204,21 @@ def test_ascii_terminals_are_no_problem(
         ended = run("lab", "report", str(file), "--as", form, env={"PYTHONIOENCODING": "ascii"})
         assert ended.status == 0, ended.out
         assert ended.out.startswith(begin)
+
+
+def test_a_proof_that_is_told_to_stop_leaves_no_run_of_the_checks(
+    run: Any, soon: Callable[[Callable[[], object], str], None], nothing_left: None
+) -> None:
+    process = run.start("lab", "prove", "single_file", "reference", "-n", "2")
+    us = psutil.Process(process.pid)
+
+    def runs_of_checks() -> list[psutil.Process]:
+        return [child for child in us.children() if "--report" in child.cmdline()]
+
+    soon(lambda: len(runs_of_checks()) == 2, "both runs under way")
+    begun = runs_of_checks()
+    process.send_signal(signal.SIGTERM)
+    said, _ = process.communicate(timeout=30)
+    assert process.returncode == 130, said
+    assert b"Traceback" not in said
+    assert not [child for child in begun if child.is_running()]

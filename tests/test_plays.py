@@ -28,9 +28,30 @@ def works(house):
 def fails(house):
     raise CheckFailed("this", "that")
 
+class Stage:
+    def __init__(self):
+        self.lines, self.workers = open(__file__), 0
+
+    def __enter__(self):
+        did("open a stage")
+        return self
+
+    def __exit__(self, *_):
+        self.lines.close()
+
+    def readline(self):
+        return self.lines.readline()
+
+    def keep_worker(self, **settings):
+        self.workers += 1
+        did(f"use it {self.workers}×")
+
+    def clear(self):
+        did("clear it")
+
 class House:
     def stage(self):
-        return open(__file__)
+        return Stage()
 
 @pytest.fixture(scope="session", autouse=True)
 def plays(request):
@@ -43,6 +64,9 @@ def plays(request):
 
 @pytest.fixture
 def stage(): ...
+
+@pytest.fixture
+def common(): ...
 
 @pytest.fixture
 def basics(plays, request):
@@ -75,6 +99,22 @@ def test_played(stage):
     expect(stage.readline() == "", "an empty line", "another")
 
 @check(points=1, read=HANDOUT)
+def test_shared(common):
+    """Shared.
+
+    Is it?
+    """
+    expect(common.readline() == "", "an empty line", "another")
+
+@check(points=1, read=HANDOUT)
+def test_shared_again(common):
+    """Shared again.
+
+    Is it?
+    """
+    expect(common.lines.closed, "a closed file", "an open one")
+
+@check(points=1, read=HANDOUT)
 def test_judged(others):
     """Judged.
 
@@ -100,13 +140,20 @@ def verdicts(course: Any) -> Verdicts:
 def test_each_is_told_as_if_it_had_just_happened(verdicts: Verdicts) -> None:
     found = verdicts()
     assert found["works"] == ("passed", "", "")
-    assert found["played"] == ("failed", "another", "play it")
+    assert found["played"] == ("failed", "another", "open a stage\nplay it")
     assert found["judged"] == ("failed", "that", "")
+
+
+def test_those_on_the_common_stage_follow_one_another(verdicts: Verdicts) -> None:
+    found = verdicts()
+    assert found["shared"] == ("failed", "another", "open a stage\nuse it 1×\nclear it")
+    assert found["shared_again"] == ("failed", "an open one", "use it 2×\nclear it")
 
 
 def test_processes_that_share_the_checks_tell_the_same(verdicts: Verdicts) -> None:
     found = verdicts("-n", "2")
-    assert [found[name][0] for name in ("works", "played", "judged")] == ["passed", "failed", "failed"]
+    outcomes = [found[name][0] for name in ("works", "played", "shared", "judged")]
+    assert outcomes == ["passed", "failed", "failed", "failed"]
 
 
 def test_the_gate_blocks_those_that_fail(verdicts: Verdicts, course: Any) -> None:

@@ -187,3 +187,5 @@ def test_claims_again_at_once(stage):
     tasks = [stage.add(title=f"task {n}") for n in range(6)]
     stage.worker(WORKER_POLL_INTERVAL="60s")
     stage.wait_for_end(*tasks, within=10)
+    claimed = {change.task for change in stage.claims()}
+    expect(claimed == set(tasks), f"{len(tasks)} tasks claimed, one after the other", f"{len(claimed)}")

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit import beside, evidence
+from labkit import evidence
 from labkit.episodes import elsewhere, lives, mistakes, seeded, story
-from labkit.plays import Gate, House, Plays
-from labkit.project import ProjectError
+from labkit.plays import Gate, Plays, begun
 
 HERE = Path(__file__).parent
 GATE = Gate("lab04.configuration.defaults_are_those_of_the_contract", observation="story")
@@ -29,17 +28,8 @@ OBSERVATIONS = {
 @pytest.fixture(scope="session", autouse=True)
 def plays(request) -> Iterator[Plays]:
     """All that the checks of this run ask for, begun."""
-    ahead = beside.ahead(AT_A_TIME)
-    try:
-        the_project = request.getfixturevalue("the_project")
-        template = request.getfixturevalue("migrated").name
-        house = House(the_project, request.getfixturevalue("server"), template, ahead.over)
-    except ProjectError as error:
-        house = error
-    plays = Plays(house, ahead, GATE, OBSERVATIONS)
-    plays.begin(request.session, HERE)
-    yield plays
-    ahead.end()
+    with begun(request, HERE, GATE, OBSERVATIONS, AT_A_TIME) as plays:
+        yield plays
 
 
 @pytest.fixture(scope="session", autouse=True)
