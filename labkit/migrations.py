@@ -25,7 +25,7 @@ ROWS = 10_000
 STEP_S = 20.0
 """How long a step may take (scaled to the machine)."""
 _MORE_ROWS = 20
-_MOST_STEPS = 25
+_MOST_STEPS = 100
 _LOCK_S = 3
 """How long we wait, after a command has ended, for a lock that it should have given back."""
 

@@ -7,7 +7,6 @@ What it holds it gives back at the end of a `with` block.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -113,7 +112,7 @@ class Probe:
 
     def row(self, task_id: str) -> dict[str, Any] | None:
         """The row of a task as the table has it, or None."""
-        rows = self.query("SELECT * FROM tasks WHERE id::text = %s", task_id.lower())
+        rows = self.query("SELECT * FROM tasks WHERE id::text = %s", str(task_id).lower())
         return rows[0] if rows else None
 
     def insert(self, **columns: object) -> str:
@@ -153,17 +152,9 @@ class Probe:
     def _others(self, query: LiteralString) -> list[dict[str, Any]]:
         return self.admin.execute(query, [sessions.backends(self.database)]).fetchall()
 
-    def most_connections(self, for_s: float = 0.4) -> int:
-        """The most connections that others have open here at any time in the next `for_s` seconds.
-
-        The time is not scaled: whoever waits for a lock of ours meanwhile has deadlines of their own.
-        """
-        seen = self.connections()
-        until = time.monotonic() + for_s
-        while time.monotonic() < until:
-            seen = max(seen, self.connections())
-            time.sleep(0.01)
-        return seen
+    def client_ports(self) -> list[int]:
+        """From which ports of theirs those connections come."""
+        return [row["client_port"] for row in self._others("SELECT client_port " + _OTHERS)]
 
     def wait_for_waiting(self, least: int, within: float = 5.0) -> bool:
         """Whether at least that many wait for a lock, in time."""
@@ -196,7 +187,7 @@ class Probe:
         evidence.did("lock the row: BEGIN; SELECT … FOR UPDATE")
         # as the project's role: a cast of an id may be the project's own
         with self._holding(
-            _as_project, "SELECT 1 FROM tasks WHERE id::text = %s FOR UPDATE", task_id.lower()
+            _as_project, "SELECT 1 FROM tasks WHERE id::text = %s FOR UPDATE", str(task_id).lower()
         ):
             yield
         evidence.did("give the lock back")

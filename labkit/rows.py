@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from typing import LiteralString
 
 import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier
@@ -10,7 +12,10 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 from labkit.probe import Probe
 from labkit.schema import Schema
 
-_KEPT = ("title", "description", "status", "type", "priority", "payload", "created_at")
+_KEPT = (
+    *("title", "description", "status", "type", "priority", "payload", "created_at"),
+    *("result", "error", "attempts", "assigned_worker", "request_id"),
+)
 """The columns whose values no migration may change."""
 
 Rows = dict[str, dict[str, str | None]]
@@ -44,8 +49,8 @@ def lost(before: Rows, after: Rows) -> int:
 
 
 def insert(probe: Probe, columns: Schema, count: int, unfilled: Collection[str]) -> str:
-    """Insert a task by its title alone, one with a priority of its own, and `count` more with a null wherever
-    one is allowed; PostgreSQL's word if it refuses a title alone.
+    """Insert a task by its title alone, one with a priority of its own, two that have ended, and `count` more
+    with a null wherever one is allowed; PostgreSQL's word if it refuses a title alone.
 
     A column that has a default and is not among the `unfilled` gets no nulls: whoever has filled it and given
     it a default may rely on that.
@@ -62,6 +67,9 @@ def insert(probe: Probe, columns: Schema, count: int, unfilled: Collection[str])
         probe.connection.execute("INSERT INTO tasks (title) VALUES ('a title and nothing else')")
         if "priority" in columns:
             probe.connection.execute("INSERT INTO tasks (title, priority) VALUES ('with a priority', 7)")
+        for done in _DONE:
+            with suppress(psycopg.Error):  # not every column is there yet; a table may have rules of its own
+                probe.connection.execute(done)
         try:
             probe.connection.execute(_copies(nullable), (count,))
         except (psycopg.IntegrityError, psycopg.errors.RaiseException):
@@ -70,6 +78,15 @@ def insert(probe: Probe, columns: Schema, count: int, unfilled: Collection[str])
     except psycopg.Error as error:
         return str(error).strip().splitlines()[0]
     return ""
+
+
+_DONE: tuple[LiteralString, ...] = (
+    "INSERT INTO tasks (title, status, attempts, assigned_worker, request_id, result)"
+    """ VALUES ('done', 'completed', 1, 'worker-1', 'request-1', '{"n": 1}')""",
+    "INSERT INTO tasks (title, status, attempts, assigned_worker, request_id, error)"
+    " VALUES ('not done', 'failed', 2, 'worker-1', 'request-2', 'no luck')",
+)
+"""Tasks that workers have ended."""
 
 
 def _copies(nullable: Sequence[str]) -> Composed:

@@ -11,11 +11,11 @@ import socket
 import subprocess
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO
+from typing import IO, Any
 
 import psutil
 
@@ -366,6 +366,12 @@ def _family(pid: int) -> list[psutil.Process]:
         return []
 
 
+def most_at_once(service: Service, ports: Iterable[int]) -> int:
+    """Of connections from these ports the most that one process of the service has open."""
+    owners = {connection.laddr.port: member for member, connection in _connections(service.pid)}
+    return max(Counter(owners.get(port) for port in ports).values(), default=0)
+
+
 def _listens(pid: int, port: int) -> bool:
     return any(place.endswith(f":{port}") for place in _listening(pid))
 
@@ -373,10 +379,16 @@ def _listens(pid: int, port: int) -> bool:
 def _listening(pid: int) -> list[str]:
     """Where a process and its children listen, as host:port."""
     places: set[str] = set()
+    for _, connection in _connections(pid):
+        if connection.status == psutil.CONN_LISTEN:
+            host = connection.laddr.ip
+            places.add(f"{f'[{host}]' if ':' in host else host}:{connection.laddr.port}")
+    return sorted(places)
+
+
+def _connections(pid: int) -> Iterator[tuple[int, Any]]:
+    """The TCP connections of a process and its children, each with the process that has it."""
     for member in [pid, *(child.pid for child in _family(pid))]:
         with contextlib.suppress(psutil.Error):
             for connection in psutil.Process(member).net_connections("tcp"):
-                if connection.status == psutil.CONN_LISTEN:
-                    host = connection.laddr.ip
-                    places.add(f"{f'[{host}]' if ':' in host else host}:{connection.laddr.port}")
-    return sorted(places)
+                yield member, connection

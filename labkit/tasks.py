@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from labkit.evidence import Blocked, CheckFailed, Journal, aside
+from labkit.evidence import Blocked, CheckFailed, Journal, aside, expect, shorten
 from labkit.http import Client, Response
 
 CREATES = "lab01.create.answers_201"
@@ -43,6 +43,20 @@ def read(api: Client, task: dict[str, Any]) -> dict[str, Any]:
         return api.get(f"/tasks/{task['id']}").expect(200).task
     except CheckFailed as cause:
         raise Blocked(api.gate or READS, cause) from None
+
+
+def expect_same(now: dict[str, Any], before: dict[str, Any], whose: str = "the task") -> None:
+    """Fail the check unless a task is as it was; shows what differs, and nothing else."""
+    names = [name for name in {**before, **now} if _shown(before, name) != _shown(now, name)]
+    expect(
+        not names,
+        f"{whose} as it was: " + ", ".join(_shown(before, name) for name in names),
+        ", ".join(_shown(now, name) for name in names),
+    )
+
+
+def _shown(task: dict[str, Any], name: str) -> str:
+    return f"{name} {shorten(repr(task[name]), 100)}" if name in task else f"no {name}"
 
 
 def _plain_works(api: Client) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import importlib.util
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,7 +14,7 @@ from labkit import deadlines, manifest
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
 from labkit.evidence import Wait
-from labkit.proof import calibration
+from labkit.proof import calibration, feedback
 from labkit.proof.calibration import Calibration, Deadline
 from labkit.proof.grading import Graded
 from labkit.proof.specimens import Specimen
@@ -63,24 +62,15 @@ def test_the_file_knows_every_deadline_that_a_check_states() -> None:
 def _stated(root: Path) -> Iterator[tuple[str, float, float]]:
     """Every `within=…` in a check's own lines that is not the contract's alone, with the check's id; what is
     worked out at run time is left out."""
-    for file in sorted((root / "checks").glob("lab*/test_*.py")):
-        spec = importlib.util.spec_from_file_location(f"stated_{file.parent.name}_{file.stem}", file)
-        assert spec
-        assert spec.loader
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-        for name, function in inspect.getmembers(module, inspect.isfunction):
-            if not name.startswith("test_"):
-                continue
-            for node in ast.walk(ast.parse(inspect.getsource(function))):
-                if isinstance(node, ast.keyword) and node.arg == "within":
-                    try:
-                        within = eval(compile(ast.Expression(node.value), name, "eval"), vars(module))
-                    except NameError:
-                        continue
-                    if within > deadlines.fixed_part(within):
-                        id = f"{file.parent.name}.{file.stem[5:]}.{name[5:]}"
-                        yield id, round(float(within), 3), round(deadlines.fixed_part(within), 3)
+    for check, function in feedback.written(root):
+        for node in ast.walk(ast.parse(inspect.getsource(function))):
+            if isinstance(node, ast.keyword) and node.arg == "within":
+                try:
+                    within = eval(compile(ast.Expression(node.value), check.id, "eval"), function.__globals__)
+                except NameError:
+                    continue
+                if within > deadlines.fixed_part(within):
+                    yield check.id, round(float(within), 3), round(deadlines.fixed_part(within), 3)
 
 
 def test_what_is_saved_is_what_is_read(tmp_path: Path) -> None:

@@ -66,6 +66,32 @@ def executable(folder: Path, name: str, text: str, mode: int = 0o755) -> Path:
     return folder
 
 
+# -- what a service has open ---------------------------------------------------------------------------------
+
+
+def test_connections_are_counted_for_each_process(
+    a_project: MakeProject, started: Callable[..., Service], soon: Soon
+) -> None:
+    opens = """
+        import os, socket, sys, time
+        if len(sys.argv) < 2:
+            os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, __file__, "child"])
+        mine = [socket.create_connection(("127.0.0.1", int(os.environ["PORT"]))) for _ in range(2)]
+        print("open", flush=True)
+        time.sleep(60)
+    """
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        service = started(a_project("api: python -S main.py", main=opens), PORT=str(server.getsockname()[1]))
+        soon(lambda: service.log() == ["open", "open"], "both processes to have opened theirs")
+        accepted = [server.accept() for _ in range(4)]
+        ports = [address[1] for _, address in accepted]
+        assert services.most_at_once(service, ports) == 2
+        assert services.most_at_once(service, ports[:1]) == 1
+        assert services.most_at_once(service, []) == 0
+        for connection, _ in accepted:
+            connection.close()
+
+
 # -- a command that cannot be run ----------------------------------------------------------------------------
 
 

@@ -29,8 +29,9 @@ def test_no_answer_is_lost_or_mixed_up(api):
             ).expect(201)
             read = api.get(f"/tasks/{created.task['id']}", headers={"X-Request-ID": name}).expect(200)
             for answer in (created, read):
-                if answer.task.get("title") != name or answer.headers.get("X-Request-ID") != name:
-                    wrong.append(f"{name} got the answer for {answer.task.get('title')}")
+                title, request_id = answer.task.get("title"), answer.headers.get("X-Request-ID")
+                if (title, request_id) != (name, name):
+                    wrong.append(f"{name} got the task {title} with X-Request-ID {request_id}")
         return wrong
 
     wrong = [line for lines in _at_once(client) for line in lines]
@@ -44,19 +45,25 @@ def test_every_task_is_kept(api):
     Two requests add to the same thing at the same moment. Who goes first, and what does the other one see?
     """
     tasks.create(api)
-    before = api.get("/tasks?limit=1").expect(200).meta.get("total")
+    before = _total(api)
 
     def client(number: int) -> list[str]:
         return [api.post("/tasks", json={"title": "at once"}).expect(201).task["id"] for _ in range(ROUNDS)]
 
     ids = [text for created in _at_once(client) for text in created]
-    after = api.get("/tasks?limit=1").expect(200).meta.get("total")
+    after = _total(api)
     count = CLIENTS * ROUNDS
     expect(after == before + count, f"{count} tasks more", f"{after - before} tasks more")
     twice = [text for text, times in Counter(ids).items() if times > 1]
     expect(not twice, f"{count} different ids", f"{len(twice)} ids were given twice")
     lost = [text for text in ids[::10] if api.get(f"/tasks/{text}").status != 200]
     expect(not lost, "every created task to be found", f"{len(lost)} of them are not")
+
+
+def _total(api):
+    total = api.get("/tasks?limit=1").expect(200).meta.get("total")
+    expect(isinstance(total, int), "`meta.total` to be the number of all tasks", repr(total))
+    return total
 
 
 def _at_once(client):

@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import UTC, datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from labkit import tasks
 from labkit.checks import check
@@ -39,7 +39,7 @@ def test_says_where(api):
     wanted = f"/tasks/{answer.task['id']}"
     location = answer.headers.get("location", "")
     expect(
-        urlsplit(location).path.lower() == wanted.lower(),
+        _path(location).lower() == wanted.lower(),
         f"`Location: {wanted}`",
         f"Location: {location}" if location else "no Location header",
     )
@@ -55,6 +55,8 @@ def test_keeps_what_was_sent(api):
     task = tasks.create(api, **WHOLE)
     for name, value in WHOLE.items():
         expect(task.get(name) == value, f"`{name}` to be {value!r}", f"{task.get(name)!r}")
+    kept = task["payload"]["keep"]
+    expect(kept is True, "`keep` in the payload to be true, as it was sent", repr(kept))  # 1 equals True
 
 
 @check(points=0.2, read=HANDOUT)
@@ -67,7 +69,7 @@ def test_fills_in_defaults(api):
     task = tasks.create(api, "Only a title")
     for name, value in {"description": "", "priority": 0, "type": "noop", "payload": {}}.items():
         expect(
-            name in task and task[name] == value and type(task[name]) is type(value),
+            name in task and task[name] == value and not isinstance(task[name], bool),
             f"`{name}` to be {value!r} by default",
             f"{task.get(name, 'no such field')!r}",
         )
@@ -102,7 +104,10 @@ def test_ids_are_uuids_of_their_own(api):
         except ValueError:
             canonical = ""
         expect(str(text).lower() == canonical, "ids that are UUIDs in hyphenated form", repr(text))
-    expect(len(set(ids)) == 5, "five different ids for five tasks", ids)
+    expect(len(set(ids)) == 5, "five different ids for five tasks", f"{len(set(ids))} different ones")
+    api.delete(f"/tasks/{ids[-1]}")
+    again = tasks.create(api, "The very same")["id"]
+    expect(again not in ids, "an id that no task has had before, a deleted one included", repr(again))
 
 
 @check(points=0.15, read=HANDOUT)
@@ -147,3 +152,11 @@ def test_numbers_come_back_equal(api):
     for name, value in numbers.items():
         found = payload.get(name) if isinstance(payload, dict) else None
         expect(same_number(found, value), f"payload `{name}` to equal {value!r}", repr(found))
+
+
+def _path(location):
+    """The path that a Location leads to from /tasks; empty if it is no URL."""
+    try:
+        return urlsplit(urljoin("/tasks", location)).path
+    except ValueError:
+        return ""

@@ -32,7 +32,7 @@ def test_around_unknown_paths(api):
 
     Which code in your service writes this answer: yours, or your framework's?
     """
-    for path in ("/", "/nowhere", "/tasks/x/y/z"):
+    for path in ("/nowhere", "/nowhere/at/all", "/tasks/x/y/z"):
         api.get(path).expect_error(404, "not_found")
 
 
@@ -63,7 +63,7 @@ def test_around_broken_json(api):
 
     Who parses the body in your service, and what happens when that fails before your code runs?
     """
-    for body in (b'{"title": "x"', b"title", b'{"title": "x",}', b"{'title': 'x'}", b""):
+    for body in (b'{"title": "x"', b"title", b'{"title": "x",}', b"{'title': 'x'}", b'{"title": "x"} x', b""):
         api.post("/tasks", body=body).expect_error(400, "invalid_request")
 
 

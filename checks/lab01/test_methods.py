@@ -53,6 +53,7 @@ def test_other_media_types_are_415(api):
         "application/x-www-form-urlencoded",
         "application/xml",
         "text/json",
+        "application/json-patch+json",
         None,
     ):
         for method, target in (("POST", "/tasks"), ("PUT", path)):
@@ -113,6 +114,9 @@ def test_large_bodies_without_length_are_413(api):
     api.stream(
         "POST", "/tasks", (body_of(LIMIT + 1)[i : i + 8192] for i in range(0, LIMIT + 1, 8192))
     ).expect_error(413, "payload_too_large", "for 65,537 bytes in chunks")
+    api.stream("POST", "/tasks", [body_of(LIMIT)]).expect(
+        201, "for 65,536 bytes, sent without a Content-Length"
+    )
 
 
 @check(points=0.2, read=HANDOUT)

@@ -25,9 +25,9 @@ def test_finds_it_in_any_case(api):
     Do you compare ids as what they are, or as the text they were written in?
     """
     task = tasks.create(api, "Found in any case")
-    again = api.get(f"/tasks/{task['id'].upper()}").expect(200, "for the same id in capitals").task
+    again = api.get(f"/tasks/{str(task['id']).upper()}").expect(200, "for the same id in capitals").task
     for name, found in (("id", str(again.get("id")).lower()), ("title", again.get("title"))):
-        wanted = task["id"].lower() if name == "id" else "Found in any case"
+        wanted = str(task["id"]).lower() if name == "id" else "Found in any case"
         expect(found == wanted, f"the task with the {name} {wanted!r}", repr(found))
 
 

@@ -86,8 +86,7 @@ def test_changes_no_other_task(api):
     before, task, after = (tasks.create(api, f"neighbour {n}") for n in range(3))
     api.put(f"/tasks/{task['id']}", json=NEW).expect(200)
     for neighbour in (before, after):
-        now = tasks.read(api, neighbour)
-        expect(now == neighbour, f"the neighbour as it was: {neighbour}", now)
+        tasks.expect_same(tasks.read(api, neighbour), neighbour, "the neighbour")
 
 
 @check(points=0.15, read=HANDOUT)

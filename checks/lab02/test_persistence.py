@@ -4,6 +4,7 @@ import re
 import signal
 from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 from labkit import services, tasks
 from labkit.checks import check
@@ -19,6 +20,10 @@ WHOLE = {
     "type": "transfer",
     "payload": {"amount": 850.5, "note": "März", "urgent": False, "ref": None},
 }
+THE_SERVERS = (
+    "id", "status", "result", "error", "attempts", "assigned_worker", "request_id", "created_at",
+    "updated_at",
+)  # fmt: skip
 
 
 @check(points=0.3, read=HANDOUT)
@@ -63,7 +68,7 @@ def test_survives_a_restart(stack, api, the_project):
     stack.service = services.restart_api(the_project, stack.service)
     journal().logs.append(stack.service.tail())
     after = api.get(f"/tasks/{before['id']}").expect(200, "after the restart").task
-    expect(after == before, f"the task as it was: {before}", after)
+    tasks.expect_same(after, before)
 
 
 @check(points=0.3, read=HANDOUT)
@@ -95,7 +100,9 @@ def test_rows_equal_answers(api, probe):
     task = tasks.create(api, **WHOLE)
     row = probe.row(task["id"])
     expect(row is not None, "a row in `tasks` with the id of the answer", "no such row")
-    for name in task:
+    for name in (*tasks.CLIENT_FIELDS, *THE_SERVERS):  # an answer may hold more, which is no column
+        if name not in task:
+            continue  # the contract's checks say so
         expect(name in row, f"a column `{name}` in `tasks`", f"columns {', '.join(row)}")
         expect(
             _same(task[name], row[name]),
@@ -229,6 +236,8 @@ def _same(answered, stored):
     """Whether a field of an answer and a column's value are the same thing."""
     if isinstance(stored, datetime):
         return _same_time(str(answered), stored)
+    if isinstance(stored, UUID):
+        return str(answered).lower() == str(stored)
     if answered is None or isinstance(answered, (dict, int)):
         return answered == stored
     return str(answered) == str(stored)
@@ -247,4 +256,4 @@ def _same_time(text, stored):
 
 
 def _short(ids):
-    return " ".join(text[:2] for text in ids)
+    return " ".join(text[:2] for text in ids) or "no tasks"

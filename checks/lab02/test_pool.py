@@ -1,11 +1,12 @@
 """The pool: many requests share few connections, and give them back."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
-from labkit import tasks
+from labkit import services, tasks
 from labkit.checks import check
 from labkit.deadlines import wait_until
-from labkit.evidence import Journal, did, expect, recording
+from labkit.evidence import Journal, did, expect, recording, shorten
 
 HANDOUT = "lab-02-database.md#the-connection-pool"
 
@@ -25,11 +26,11 @@ def test_never_more_than_its_maximum(own_api):
                     paths = ["/tasks?limit=5", f"/tasks/{task['id']}", "/health", "/tasks?page=2"] * 25
                     answers = [pool.submit(own.api.get, path) for path in paths]
                     own.probe.wait_for_waiting(1)
-                    seen = own.probe.most_connections()
+                    seen = _most_in_a_while(own)
             with recording(Journal()):
                 statuses = [answer.result().status for answer in answers]
-            seen = max(seen, own.probe.connections())
-    expect(seen <= 3, "at most 3 connections at any time", f"{seen} connections")
+            seen = max(seen, _most(own))
+    expect(seen <= 3, "at most 3 connections of a process at any time", f"{seen} connections")
     lost = [status for status in statuses if status != 200]
     expect(not lost, "100 answers with status 200", f"{len(lost)} others: {lost[:5]}")
 
@@ -47,8 +48,9 @@ def test_one_connection_is_enough(own_api):
             answers = [pool.submit(own.api.get, path) for path in paths]
             statuses = [answer.result().status for answer in answers]
         did("30 requests from 20 clients, with DB_POOL_MAX=1")
-        expect(set(statuses) == {200}, "30 answers with status 200", statuses)
-        expect(own.probe.connections() <= 1, "one connection", f"{own.probe.connections()} connections")
+        lost = [status for status in statuses if status != 200]
+        expect(not lost, "30 answers with status 200", f"{len(lost)} others: {lost[:5]}")
+        expect(_most(own) <= 1, "one connection", f"{_most(own)} connections")
 
 
 @check(points=0.5, read=HANDOUT)
@@ -88,11 +90,27 @@ def test_holds_no_transaction_open(api, probe):
     api.put(f"/tasks/{task['id']}", json={"title": "x"})
     api.get(f"/tasks/{tasks.NOBODY}")
 
-    def all_idle():
-        return not probe.query(
-            "SELECT 1 FROM pg_stat_activity"
+    def open_ones():
+        return probe.query(
+            "SELECT state, query FROM pg_stat_activity"
             " WHERE datname = current_database() AND state LIKE 'idle in transaction%'"
         )
 
     did("look at pg_stat_activity")
-    expect(bool(wait_until(all_idle, within=2)), "all connections `idle`", "some are `idle in transaction`")
+    wait_until(lambda: not open_ones(), within=2)
+    left = [f"`{row['state']}` after {shorten(' '.join(row['query'].split()), 80)}" for row in open_ones()]
+    expect(not left, "all connections `idle`", "\n".join(left[:3]))
+
+
+def _most(own):
+    """How many connections to the database a process of the service has, the one with the most."""
+    return services.most_at_once(own.service, own.probe.client_ports())
+
+
+def _most_in_a_while(own):
+    """The same, at any time in the next 0.4 s: not scaled, for whoever waits for our lock has deadlines."""
+    until, seen = time.monotonic() + 0.4, 0
+    while time.monotonic() < until:
+        seen = max(seen, _most(own))
+        time.sleep(0.02)
+    return seen

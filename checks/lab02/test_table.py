@@ -20,7 +20,7 @@ def test_refuses_unknown_statuses(stack, probe):
 
     Who writes into this table besides your API, and who checks what they write?
     """
-    for status in ("pending", "processing", "completed", "failed"):
+    for status in ("pending", "completed", "failed"):  # what is processing may need a worker
         probe.insert(title="x", status=status)
     for status in ("lost", "", "PENDING"):
         probe.refuses(f"the status {status!r}", title="x", status=status)
@@ -35,7 +35,8 @@ def test_refuses_wrong_priorities(stack, probe):
     for priority in (-100, 100):
         probe.insert(title="x", priority=priority)
     for priority in (-101, 101, None):
-        probe.refuses(f"the priority {priority}", title="x", priority=priority)
+        shown = "null" if priority is None else priority
+        probe.refuses(f"the priority {shown}", title="x", priority=priority)
 
 
 @check(points=0.2, read=GUARDS)
@@ -45,8 +46,12 @@ def test_refuses_wrong_titles(stack, probe):
     Does your column count bytes or characters?
     """
     probe.insert(title="🌴" * 200)
-    for title in ("", "x" * 201, None):
-        probe.refuses(f"a title of {len(title or '')} characters", title=title)
+    for title, which in (
+        ("", "an empty title"),
+        ("x" * 201, "a title of 201 characters"),
+        (None, "a title that is null"),
+    ):
+        probe.refuses(which, title=title)
 
 
 @check(points=0.3, read=GUARDS)

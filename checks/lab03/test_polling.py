@@ -1,5 +1,6 @@
 """An idle worker: how often it looks, and what it costs."""
 
+import contextlib
 import signal
 import time
 
@@ -7,12 +8,15 @@ import psutil
 import psycopg
 
 from labkit.checks import check
+from labkit.deadlines import scaled
 from labkit.evidence import did, expect
 
 HANDOUT = "lab-03-worker.md#polling"
 TRANSACTIONS = "SELECT xact_commit + xact_rollback FROM pg_stat_database WHERE datname = %s"
 START_AND_STOP = 15
 """Transactions that a worker may use to come and go."""
+NEXT_TO_NONE, TOO_MUCH = 0.03, 0.08
+"""The share of a core that is next to none (scaled: a slow core has more to do), and at most this much."""
 
 
 @check(points=0.4, read=HANDOUT)
@@ -40,7 +44,7 @@ def test_polls_as_told(stage):
     expect(
         counted <= most,
         f"about three transactions an interval, at most {most:.0f} in {passed:.0f} intervals",
-        f"{counted}",
+        f"{counted} transactions",
     )
 
 
@@ -59,7 +63,8 @@ def test_rests_while_idle(stage):
     stage.watch(lambda: worker.exit_code is not None, seconds)
     expect(worker.exit_code is None, "the worker to live", f"status {worker.exit_code}")
     used = (_cpu(process) - before) / (time.monotonic() - began)
-    expect(used < 0.03, "next to no CPU", f"{used:.0%} of a core")
+    most = min(scaled(NEXT_TO_NONE), TOO_MUCH)
+    expect(used < most, f"next to no CPU, less than {most:.0%} of a core", f"{used:.0%} of a core")
 
 
 def _transactions(admin, stage):
@@ -77,6 +82,7 @@ def _cpu(process):
     """The CPU time of a process and its children so far, in seconds."""
     total = 0.0
     for member in (process, *process.children(recursive=True)):
-        times = member.cpu_times()
-        total += times.user + times.system
+        with contextlib.suppress(psutil.NoSuchProcess):  # a child that has just gone
+            times = member.cpu_times()
+            total += times.user + times.system
     return total

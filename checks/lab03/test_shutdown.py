@@ -20,7 +20,9 @@ def test_idle_worker_stops_at_once(stage):
     Your loop sleeps for a minute. Who wakes it?
     """
     for number in (signal.SIGTERM, signal.SIGINT):
-        worker = stage.ready_worker(WORKER_POLL_INTERVAL="60s", SHUTDOWN_TIMEOUT="60s")
+        first = stage.add(title="there before the worker")  # or a quick one has looked, and pauses
+        worker = stage.worker(WORKER_POLL_INTERVAL="60s", SHUTDOWN_TIMEOUT="60s")
+        stage.wait_for_end(first)
         worker.send(number)
         # those who sleep on sleep for a minute; a busy machine may take a while
         code = worker.wait(within=fixed(1) + 4)
@@ -82,15 +84,17 @@ def test_gives_back_what_takes_too_long(stage):
 
     The worker breaks the task off, not the other way round. Should the task pay for that?
     """
-    worker = stage.worker(SHUTDOWN_TIMEOUT="500ms", WORKER_CONCURRENCY="2")
     tasks = [stage.add("sleep", {"seconds": 60}) for _ in range(2)]
-    for task in tasks:
-        stage.wait_for_claim(task)
-    worker.send(signal.SIGTERM)
-    code = worker.wait(within=fixed(5.5))
-    expect(code == 0, "exit status 0 within five seconds of SHUTDOWN_TIMEOUT=500ms", _said(code))
-    for task in tasks:
-        stage.expect_row(task, status="pending", attempts=0, assigned_worker=None)
+    for number, timeout in enumerate(("500ms", "0s"), start=1):
+        worker = stage.worker(SHUTDOWN_TIMEOUT=timeout, WORKER_CONCURRENCY="2")
+        for task in tasks:
+            stage.wait_for_claim(task, number=number)
+        stage.watch(lambda: False, 0.2)  # with 0s there is no time left to hear of a claim
+        worker.send(signal.SIGTERM)
+        code = worker.wait(within=fixed(5.5))
+        expect(code == 0, f"exit status 0 within five seconds of SHUTDOWN_TIMEOUT={timeout}", _said(code))
+        for task in tasks:
+            stage.expect_row(task, status="pending", attempts=0, assigned_worker=None)
 
 
 @check(points=0.5, read=HANDOUT)

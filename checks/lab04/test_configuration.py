@@ -96,15 +96,16 @@ def test_empty_counts_as_unset(stage):
     """
     empty = dict.fromkeys(OPTIONAL, "")
     did("start both services with every variable empty that has a default")
-    stage.worker(**empty)
     task = stage.add(title="there before the worker")
+    stage.worker(**empty)
     api = stage.api(**{**empty, "API_HOST": ""})
     answer = Client(f"http://127.0.0.1:{api.settings['API_PORT']}", None).get("/info").expect(200)
     _says_environment(answer, "development")
     stage.wait_for_end(task)
     worker = stage.row(task)["assigned_worker"]
     expect(bool(worker), "a name in assigned_worker, though WORKER_ID is empty", repr(worker))
-    expect(bool(entries(printed(api))), "JSON lines at level info, the defaults", "none")
+    told = stage.watch(lambda: entries(printed(api)), 2)  # what it has printed may be on its way
+    expect(bool(told), "JSON lines of the API, at level info: the defaults", "none")
 
 
 @check(points=0.4, read=CONFIGURATION)

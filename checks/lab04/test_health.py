@@ -57,7 +57,10 @@ def test_database_is_down(stage):
         ended = _check(stage, "--json", DATABASE_URL=url, **api.settings)
     ended.expect(1, "while the database is away")
     _is(ended, "postgresql", "down", " while nobody listens there")
-    _is(ended, "api-service", "up", " whose /health answers 200")
+    _is(ended, "api-service", "up", ", whose /health answers 200")
+    services = ended.json.get("services")
+    there = isinstance(services, dict) and services.keys() >= set(NAMES)
+    expect(there, f'all three in "services": {", ".join(NAMES)}', shorten(ended.out, 500))
     expect(secret not in ended.said, "no password in the output", "it is there")
 
 
@@ -71,7 +74,7 @@ def test_api_is_down(stage):
     absent = _check(stage, "--json", API_HOST="127.0.0.1", API_PORT=str(free_port()))
     absent.expect(1, "while the API is away")
     _is(absent, "api-service", "down", " while nobody listens there")
-    _is(absent, "postgresql", "up", " which answers")
+    _is(absent, "postgresql", "up", ", which answers")
     with standin.serving(StandIn(health=503)) as api:
         did("ask for an API whose /health answers 503")
         ailing = _check(stage, **api.settings).expect(1, "while /health answers 503")

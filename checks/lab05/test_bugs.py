@@ -234,6 +234,6 @@ def test_health_hides_an_outage(noticed):
 def test_request_id_is_replaced(noticed):
     """The request id that a client sends does not come back, and a test notices.
 
-    What will you search the logs for when a customer sends you their request id?
+    A client has given its request a name. How does it learn that you will find it again under that name?
     """
     noticed("request_id_is_replaced")

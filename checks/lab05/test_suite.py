@@ -1,10 +1,13 @@
 """The suite as such: can one believe it when it is green, and when it is red?"""
 
+from collections.abc import Iterable
+
 from labkit.checks import check
 from labkit.evidence import Blocked, CheckFailed, expect, shorten
 from labkit.suite.lane import Round
 from labkit.suite.lane import told as what_went_wrong
 from labkit.suite.trial import SUITE_S
+from labkit.suite.wire import Exchange
 
 HANDOUT = "lab-05-testing.md#a-suite-that-can-be-trusted"
 INTEGRATION = "integration tests: skipped where there is no database, run where TEST_DATABASE_URL names one"
@@ -45,8 +48,12 @@ def test_units_need_no_database(told):
     """
     run = told("without")
     expect(run.green, "tests that pass without a database, or are skipped", what_went_wrong(run, SUITE_S))
-    skipped = len(run.of("skipped"))
-    expect(bool(run.passed), "unit tests that pass without a database", f"none; {skipped} were skipped")
+    skipped = run.of("skipped")
+    expect(bool(run.passed), "unit tests that pass without a database", f"none; {len(skipped)} were skipped")
+    silent = [ran.test for ran in skipped if not ran.message.removeprefix("Skipped").strip(": ")]
+    expect(
+        not silent, "a reason with every test that is skipped", "\n".join(["none is given for", *silent[:4]])
+    )
 
 
 @check(points=0.7, read=HANDOUT)
@@ -69,7 +76,8 @@ def test_leaves_nothing_behind(told):
     """
     first, second = told("twice").left
     grown = second.more_than(first)
-    expect(not grown, "no task in the test database after the run", "\n".join(grown[:5]))
+    as_it_was = "no task in the test database after the run, and nothing that grows from run to run"
+    expect(not grown, as_it_was, "\n".join(grown[:5]))
 
 
 @check(points=0.7, read=HANDOUT)
@@ -80,12 +88,29 @@ def test_reaches_postgresql(told):
     """
     twice, alone = told("twice"), told("alone")
     expect(bool(alone.passed or alone.red), INTEGRATION, _none(alone))
-    remnants = twice.left[0]
+    remnants, later = twice.left
     expect(
-        remnants.reached,
+        remnants.reached(later),
         "the integration tests to store tasks in the database of TEST_DATABASE_URL",
         f"{remnants.sessions} connections to it, and {remnants.written} rows inserted into tasks",
     )
+    expect(
+        _have_the_api_store(twice.first, {ran.test for ran in alone.ran}),
+        "an integration test that sends a task to the API, and is told that it is stored",
+        f"{remnants.written} rows inserted into tasks, and no POST or PUT of these tests that has succeeded",
+    )
+
+
+def _have_the_api_store(run: Round, tests: set[str]) -> bool:
+    """Whether one of these tests has the API store a task, as far as anything that tests do can be seen."""
+    around = [*run.elsewhere, *(exchange for shared in run.fixtures.values() for exchange in shared)]
+    if not around and not any(ran.exchanges for ran in run.ran):
+        return True
+    return _stores(around) or any(_stores(ran.exchanges) for ran in run.ran if ran.test in tests)
+
+
+def _stores(exchanges: Iterable[Exchange]) -> bool:
+    return any(method in ("POST", "PUT") and status < 300 for method, _, status in exchanges)
 
 
 def _none(alone: Round) -> str:

@@ -47,7 +47,7 @@ class Elsewhere:
     """Another address of this machine at which it listened, too; empty if there was none."""
     info: Response
     connections: int
-    """The API's most connections to the database at a time."""
+    """The most connections to the database that one process of the API had at a time."""
     first_worker: str | None
     """Who was assigned the first task."""
     at_once: int
@@ -72,7 +72,7 @@ def observe(house: House) -> Elsewhere:
             client.get("/tasks").expect(200)
             port = int(api.settings["API_PORT"])
             elsewhere = api.settings["API_HOST"] != "127.0.0.1" and _answers("127.0.0.1", port)
-            connections = _connections(desk, client)
+            connections = _connections(desk, api, client)
             play.wait_for_end(first)
             later = [play.add("sleep", {"seconds": 60}) for _ in range(LATER_TASKS)]
             play.until(lambda: _running(play) == len(later), within=SOON_S)
@@ -124,13 +124,13 @@ def _answers(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def _connections(play: Stage, client: Client) -> int:
-    """The most connections at a time while requests wait for a table that is locked."""
+def _connections(play: Stage, api: Service, client: Client) -> int:
+    """The most connections of one process at a time while requests wait for a table that is locked."""
     most = 0
 
     def look() -> bool:
         nonlocal most
-        most = max(most, play.probe.connections())
+        most = max(most, services.most_at_once(api, play.probe.client_ports()))
         return most >= REQUESTS
 
     with ThreadPoolExecutor(REQUESTS) as pool:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import importlib.util
 import re
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from pathlib import Path
-from types import ModuleType
+from types import FunctionType, ModuleType
 
 from labkit.checks import MARKER, Check, Outcome, describe
 from labkit.report import Report, Verdict
@@ -126,15 +126,17 @@ def reworded(kept: str, checks: Mapping[str, Check]) -> str:
 
 def stated(root: Path) -> dict[str, Check]:
     """All checks of the repository, by their ids, as their authors have worded them."""
-    found = {}
+    return {check.id: check for check, _ in written(root)}
+
+
+def written(root: Path) -> Iterator[tuple[Check, FunctionType]]:
+    """All checks of the repository with the functions that their authors wrote; the files are loaded anew."""
     for file in sorted((root / "checks").glob("lab[0-9][0-9]/test_*.py")):
         for name, function in vars(_loaded(file)).items():
             marks = getattr(function, "pytestmark", ())
             for mark in marks if name.startswith("test_") else ():
                 if mark.name == MARKER:
-                    check = describe(file.parent.name, file.stem, function, **mark.kwargs)
-                    found[check.id] = check
-    return found
+                    yield describe(file.parent.name, file.stem, function, **mark.kwargs), function
 
 
 def _loaded(file: Path) -> ModuleType:

@@ -129,8 +129,8 @@ _FLAKES = """## Right again and again
 
 A check that waits or races may fail right work now and then. The reference has been graded again and again,
 each time in another order, half of the runs on a machine that is kept busy, half of them in two processes
-side by side. No failure in n runs means, with 95 % certainty, that fewer than 3 in n fail. `lab prove
---flakes N` goes on counting.
+side by side. No failure in n runs means, with 95 % certainty, that fewer than 3 in n fail. Counted are the
+checks as they were when they were last repeated; `lab prove --flakes N` goes on.
 
 {lines}
 

@@ -30,15 +30,20 @@ class AsgiLayer:
             return
         conversation = SEAM.converse(await _request(scope, receive))
         request = next(conversation)
+        crash: Exception | None = None
         try:
             while True:
-                request = conversation.send(await _ask(self._app, scope, request, receive))
+                answer, raised = await _ask(self._app, scope, request, receive)
+                crash = raised if crash is None else crash
+                request = conversation.send(answer)
         except StopIteration as end:
             response: Response = end.value
         await send(
             {"type": "http.response.start", "status": response.status, "headers": _raw(response.headers)}
         )
         await send({"type": "http.response.body", "body": response.body})
+        if crash is not None:  # the client has its answer; of the crash, its server learns
+            raise crash
 
 
 async def _request(scope: Message, receive: Receive) -> Request:
@@ -57,24 +62,34 @@ async def _request(scope: Message, receive: Receive) -> Request:
     )
 
 
-async def _ask(app: Application, scope: Message, request: Request, receive: Receive) -> Response:
-    """The application's response, whole."""
+async def _ask(
+    app: Application, scope: Message, request: Request, receive: Receive
+) -> tuple[Response, Exception | None]:
+    """The application's response, whole; and what it has raised after it, as Starlette does after its 500."""
     waiting = [{"type": "http.request", "body": request.body, "more_body": False}]
     start: Message = {"status": 500}
     body = bytearray()
+    whole = False
 
     async def give() -> Message:
         return waiting.pop() if waiting else await receive()
 
     async def take(message: Message) -> None:
-        nonlocal start
+        nonlocal start, whole
         if message["type"] == "http.response.start":
             start = message
         elif message["type"] == "http.response.body":
             body.extend(message.get("body", b""))
+            whole = not message.get("more_body", False)
 
-    await app(_scope(scope, request), give, take)
-    return Response(start["status"], _text(start.get("headers", ())), bytes(body))
+    crash: Exception | None = None
+    try:
+        await app(_scope(scope, request), give, take)
+    except Exception as raised:
+        if not whole:
+            raise
+        crash = raised
+    return Response(start["status"], _text(start.get("headers", ())), bytes(body)), crash
 
 
 def _scope(scope: Message, request: Request) -> Message:

@@ -59,7 +59,9 @@ class Encounters:
                 return Notice(bug, test.test, test.message, met)
             notice = Notice(bug, None, "", met, around, f"{test.test} {doubt}")
             left = left[left.index(test.test) + 1 :]
-        evidence.did(f"ran {len(met)} tests with {bug} ({time.monotonic() - began:.1f} s)")
+        if met:
+            tests = "1 test" if len(met) == 1 else f"{len(met)} tests"
+            evidence.did(f"run {tests} with {bug} ({time.monotonic() - began:.1f} s)")
         return notice
 
     def _doubt(self, the: Lane, database: Database | None, test: str, bug: str, within: float) -> str | None:

@@ -106,6 +106,8 @@ class Forks:
         if child == 0:
             status = 70
             try:
+                if job.number > 1:
+                    _begin_again(session)
                 status = self._do(session, job)
             finally:
                 os._exit(status)
@@ -196,6 +198,20 @@ def _threads_are_left() -> bool:
     if end is not None:
         end()
     return threading.active_count() > 1
+
+
+def _begin_again(session: pytest.Session) -> None:
+    """Tell those conftests that a session begins which tidy up when it ends: they did so after the last job,
+    and what they had set up before the first one is gone."""
+    plugins = session.config.pluginmanager
+    others = [plugin for plugin in plugins.get_plugins() if not _sets_up_and_tidies_up(plugin)]
+    plugins.subset_hook_caller("pytest_sessionstart", others)(session=session)
+
+
+def _sets_up_and_tidies_up(plugin: object) -> bool:
+    hooks = ("pytest_sessionstart", "pytest_sessionfinish")
+    is_conftest = Path(getattr(plugin, "__file__", None) or "").name == "conftest.py"
+    return is_conftest and all(hasattr(plugin, hook) for hook in hooks)
 
 
 def _finish(session: pytest.Session) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import psycopg
 from psycopg.rows import TupleRow
 from psycopg.sql import SQL, Identifier
 
+from labkit.deadlines import watch
 from labkit.evidence import CheckFailed
 from labkit.postgres import Database
 from labkit.postgres.connection import admin, first_line, options
 
 Table = tuple[str, str]
 """Schema and name."""
+
+_GOODBYE_S = 2.0
+"""How long sessions of tests that have ended may take to end themselves (scaled to the machine)."""
 
 
 @dataclass(frozen=True)
@@ -26,11 +31,13 @@ class Remnants:
     sessions: int
     written: int
     """How many rows the tests have inserted into tables named `tasks`, kept or not."""
+    tables: frozenset[int] = frozenset()
+    """The numbers in the catalogue of the tables named `tasks`: one that is made anew has another."""
 
-    @property
-    def reached(self) -> bool:
-        """Whether tests have stored tasks. If they took their tables along, that they came must do."""
-        kept = any(name == "tasks" for _, name in self.rows)
+    def reached(self, later: Remnants) -> bool:
+        """Whether tests have stored tasks. If they took their tables along, or make them anew (a `later` run
+        shows it), nothing tells of the rows that were in them: that the tests came must do."""
+        kept = bool(self.tables) and self.tables == later.tables
         return self.written > 0 or (not kept and self.sessions > 0)
 
     def more_than(self, before: Remnants) -> list[str]:
@@ -53,6 +60,7 @@ def inspect(database: Database) -> Remnants:
     CheckFailed if that role cannot count them.
     """
     with admin(database.admin_url, "look at what tests have left behind") as connection:
+        watch(lambda: _nobody_else(connection), _GOODBYE_S)
         tables = connection.execute(
             "SELECT schemaname, tablename FROM pg_tables"
             " WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
@@ -64,8 +72,26 @@ def inspect(database: Database) -> Remnants:
         written = connection.execute(
             "SELECT COALESCE(sum(n_tup_ins), 0) FROM pg_stat_user_tables WHERE relname = 'tasks'"
         ).fetchone()
+        numbers = connection.execute(
+            "SELECT oid FROM pg_class WHERE relname = 'tasks' AND relkind IN ('r', 'p')"
+        ).fetchall()
     rows = _counted(database, tables) if tables else {}
-    return Remnants(rows, int(seen[0]) - 1 if seen else 0, int(written[0]) if written else 0)
+    return Remnants(
+        rows,
+        int(seen[0]) - 1 if seen else 0,
+        int(written[0]) if written else 0,
+        frozenset(int(number) for (number,) in numbers),
+    )
+
+
+def _nobody_else(connection: psycopg.Connection[Any]) -> bool:
+    """Whether all other sessions have ended: what one has done is counted when it ends, and its temporary
+    tables go with it."""
+    other = connection.execute(
+        "SELECT 1 FROM pg_stat_activity"
+        " WHERE datname = current_database() AND pid <> pg_backend_pid() AND usename IS NOT NULL LIMIT 1"
+    ).fetchone()
+    return other is None
 
 
 def _counted(database: Database, tables: Sequence[Table]) -> dict[Table, int]:

@@ -199,7 +199,7 @@ class Trial:
         after_first = remnants.inspect(database)
         if first.how != "late":
             tests = the.collected.tests[::-1]
-            evidence.did("ran all tests in reverse order")
+            evidence.did("run all tests in reverse order")
             second = backwards = the.run(tests, within=SUITE_S)
             if not backwards.green and backwards.how != "late" and not the.run(tests, within=SUITE_S).green:
                 second = the.run(within=SUITE_S)
@@ -212,7 +212,7 @@ class Trial:
         if the.collected.errors:
             loadable = "every file with tests to be loaded where there is no database, too"
             raise CheckFailed(loadable, "\n".join(the.collected.errors[:5]))
-        evidence.did("ran all tests in random order")
+        evidence.did("run all tests in random order")
         drawn = the.run(within=SUITE_S, seed=_SEED)
         if drawn.green or drawn.how == "late":
             return drawn
@@ -264,8 +264,11 @@ def _coverage(target: Target, figures: Path, untouched: Sources) -> Coverage:
 
 
 def _alone(the: Lane, without: Round) -> Round:
-    """What was skipped where there was no database, and nothing else."""
+    """What was skipped where there was no database, one by one or a whole file at once, and nothing else."""
     tests = [ran.test for ran in without.of("skipped")]
+    if without.how == "done":
+        known = {ran.test for ran in without.ran}
+        tests += [test for test in the.collected.tests if test not in known]
     if not tests:
         return Round()
     alone = the.run(tests, within=SUITE_S)
