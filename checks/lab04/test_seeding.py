@@ -125,7 +125,7 @@ def test_interrupted_leaves_nothing(stage):
     settings = {"DATABASE_URL": stage.database.url}
     with scripts.started(stage.project, SCRIPT, *arguments, settings=settings) as script:
         stage.until(lambda: _at_work(stage) or script.exit_code is not None, within=10)
-        stage.until(lambda: _well_under_way(stage, before) or script.exit_code is not None, within=4)
+        stage.until(lambda: _well_under_way(stage, before) or script.exit_code is not None, within=6)
         interrupted = script.exit_code is None
         if interrupted:
             script.send(signal.SIGINT)
