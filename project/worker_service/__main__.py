@@ -38,9 +38,7 @@ async def serve(settings: WorkerSettings) -> None:
     try:
         async with asyncio.timeout(LAST_WORDS_S):
             if not working.done():
-                working.cancel()
-                await asyncio.wait({working})
-                await worker.give_back()
+                await worker.give_back(working)
             await queue.say_goodbye()
     except (psycopg.Error, TimeoutError) as error:
         log.error("the end could not be written down; the leases will run out", error=describe(error))

@@ -67,6 +67,7 @@ class Worker:
         self.running: dict[Task, asyncio.Task[None]] = {}
         self.ended: list[Outcome] = []  # neither in the table nor on the way there
         self.stopping = asyncio.Event()
+        self.giving_back = False
         self.changed = asyncio.Event()
         self.at_the_database = asyncio.Lock()
         self.retry = RETRY_S
@@ -93,17 +94,17 @@ class Worker:
         self.stopping.set()
         self.changed.set()
 
-    async def give_back(self) -> None:
-        """Breaks off what still runs. It waits for another worker, and the attempt does not count. What has
-        ended all the same is written down."""
+    async def give_back(self, working: asyncio.Task[None]) -> None:
+        """Breaks off what still runs. It waits for another worker, and the attempt does not count. Before
+        that, `working` writes down what has ended, and brings home what it may have claimed just now."""
         for execution in self.running.values():
             execution.cancel()
         if self.running:
             await asyncio.wait(self.running.values(), timeout=BREAK_OFF_S)
+        self.giving_back = True
+        self.changed.set()
+        await working
         broken_off = list(self.running)
-        self.running.clear()
-        if self.ended:
-            await self.take_turn()
         released = await self.queue.release(broken_off)
         for task in broken_off:
             if task.id in released:
@@ -182,7 +183,7 @@ class Worker:
             self.end(Outcome(task, None, f"not done after {TIME_LIMIT_S:g} s", task.age_ms()))
 
     def finished(self) -> bool:
-        return self.stopping.is_set() and not self.running and not self.ended
+        return self.stopping.is_set() and not self.ended and (self.giving_back or not self.running)
 
     def room(self) -> int:
         """How many tasks may be claimed now."""
