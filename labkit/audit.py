@@ -8,7 +8,7 @@ admin's rights, so it uses nothing that a project can redefine: text is made by 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import accumulate
 from typing import Any
@@ -28,7 +28,8 @@ _INSTALL = """
         after text,
         worker text,
         attempts integer,
-        claims boolean NOT NULL DEFAULT false
+        claims boolean NOT NULL DEFAULT false,
+        transaction xid8 NOT NULL DEFAULT pg_current_xact_id()
     );
     CREATE FUNCTION labkit.write_down() RETURNS trigger
         LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS
@@ -126,11 +127,28 @@ def changes(probe: Probe, task: str | None = None) -> list[Change]:
         "somebody has disabled, changed or dropped it",
     )
     rows: Iterable[dict[str, Any]] = probe.admin.execute(
-        "SELECT at, task, before, after, worker, attempts, claims FROM labkit.changes"
+        "SELECT at, task, before, after, worker, attempts, claims, transaction::text FROM labkit.changes"
         " WHERE task = coalesce(%s, task) ORDER BY number",
         [task],
     )
-    return [Change(**row) for row in rows]
+    return _folded(rows)
+
+
+def _folded(rows: Iterable[dict[str, Any]]) -> list[Change]:
+    """The changes, those as one that nobody else could tell apart: of one transaction, with one status."""
+    found: list[Change] = []
+    last: dict[str, tuple[int, str]] = {}
+    for row in rows:
+        transaction = row.pop("transaction")
+        change = Change(**row)
+        place, before = last.get(change.task, (-1, ""))
+        if transaction == before and found[place].after == change.before == change.after:
+            claims = found[place].claims or change.claims
+            found[place] = replace(change, at=found[place].at, before=found[place].before, claims=claims)
+        else:
+            last[change.task] = (len(found), transaction)
+            found.append(change)
+    return found
 
 
 def most_at_once(history: Iterable[Change]) -> int:

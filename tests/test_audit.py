@@ -54,6 +54,27 @@ def test_every_change_that_a_client_can_see_is_written_down(probe: Probe) -> Non
     assert audit.changes(probe, "another") == []
 
 
+def test_what_nobody_could_tell_apart_is_one_change(probe: Probe) -> None:
+    audit.install(probe)
+    first, second = probe.insert(title="one"), probe.insert(title="two")
+    with probe.connection.transaction():
+        probe.execute("UPDATE tasks SET status = 'processing'")
+        probe.execute("UPDATE tasks SET assigned_worker = 'w', attempts = attempts + 1")
+    probe.execute("UPDATE tasks SET attempts = attempts + 1")
+    with probe.connection.transaction():
+        probe.execute("UPDATE tasks SET status = 'pending'")
+        probe.execute("UPDATE tasks SET status = 'processing'")
+    for task in (first, second):
+        seen = [(c.before, c.after, c.worker, c.attempts, c.claims) for c in audit.changes(probe, task)]
+        assert seen == [
+            (None, "pending", None, 0, False),
+            ("pending", "processing", "w", 1, True),
+            ("processing", "processing", "w", 2, True),
+            ("processing", "pending", "w", 2, False),
+            ("pending", "processing", "w", 2, True),
+        ]
+
+
 def test_a_cast_of_the_projects_own_is_not_run_with_our_rights(probe: Probe) -> None:
     probe.connection.execute(CASTS)
     audit.install(probe)

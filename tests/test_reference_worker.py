@@ -1,4 +1,4 @@
-"""The reference's worker, where no client can get at it: task types that misbehave."""
+"""The reference's worker, where no client can get at it: odd task types, a claim at the wrong moment."""
 
 from __future__ import annotations
 
@@ -154,3 +154,44 @@ def test_a_task_that_never_ends_is_broken_off(run: Any, monkeypatch: pytest.Monk
     (outcome,) = queue.outcomes
     assert (outcome.result, outcome.error) == (None, "not done after 0.05 s")
     assert outcome.duration_ms >= 50
+
+
+class SlowToAnswer(OneTask):
+    """The same, but the claim's answer comes when `arrives` is set. `released` is what was given back."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.arrives = asyncio.Event(), asyncio.Event()
+        self.released: list[str] = []
+
+    async def turn(self, alive: bool, held: Any, outcomes: Sequence[Any], reap: bool, claim: int) -> Any:
+        answers = await super().turn(alive, held, outcomes, reap, claim)
+        self.asked.set()
+        await self.arrives.wait()
+        return answers
+
+    async def release(self, held: Any) -> list[str]:
+        self.released += [task.id for task in held]
+        return self.released
+
+
+def test_what_was_claimed_too_late_is_given_back(run: Any) -> None:
+    from worker_service import worker
+
+    run.TASK_TYPES["odd"] = hangs
+
+    async def serve() -> list[str]:
+        queue = SlowToAnswer()
+        settings = SimpleNamespace(worker_concurrency=1, worker_poll_interval=9, worker_lease=30)
+        one: Any = worker.Worker(queue, settings)  # type: ignore[arg-type]
+        working = asyncio.create_task(one.work())
+        await queue.asked.wait()
+        one.stop()
+        giving_back = asyncio.create_task(one.give_back(working))
+        await asyncio.sleep(0)
+        queue.arrives.set()
+        async with asyncio.timeout(20):
+            await giving_back
+        return queue.released
+
+    assert asyncio.run(serve()) == ["1"]

@@ -85,27 +85,8 @@ def test_late_finisher_disturbs_nobody(stage):
     It has done the work and wants to write down the result. What must it ask first, and can it ask and write
     in one breath?
     """
-    task = stage.add("sleep", {"seconds": 0.6 * scaled(1)})
-    late = stage.worker(WORKER_ID="late", WORKER_LEASE=LEASE)
-    stage.wait_for_claim(task)
-    _send_to_all(late, signal.SIGSTOP)
-    seconds = 1.2 * scaled(1)  # less than a lease, and the late one is done long before
-    _next_run_takes(stage, task, seconds)
-    stage.worker(WORKER_ID="new", WORKER_LEASE=LEASE)
-    second = stage.wait_for_claim(task, number=2, within=BACK_S + 4)
-    late.let_end()
-    _send_to_all(late, signal.SIGCONT)
-    stage.wait_for_end(task)
-    run = ("processing", second.worker, second.attempts)
-    since = [change for change in stage.history(task) if change.at > second.at]
-    since = [change for change in since if (change.after, change.worker, change.attempts) != run]
-    took = (since[0].at - second.at).total_seconds()
-    expect(
-        took >= 0.9 * seconds,
-        f"the task to run {seconds:g} s with its new owner before anything changes",
-        f"a change after {took:.2f} s\n{stage.told(task)}",
-    )
-    stage.expect_row(task, status="completed", assigned_worker="new", attempts=2)
+    _wakes_up_late(stage, {"seconds": 0.6 * scaled(1)})  # it has done the work long before
+    _wakes_up_late(stage, {"seconds": 60}, told_to_stop=True)  # it would give the task back, if it had it
 
 
 @check(points=0.7, read=LATE)
@@ -151,6 +132,34 @@ def test_poison_pill_ends_failed(stage):
     after = stage.add(title="the task after that")
     [row] = stage.wait_for_end(after)
     expect(row["status"] == "completed", "the next task to be completed", stage.told(after))
+
+
+def _wakes_up_late(stage, payload, told_to_stop=False):
+    task = stage.add("sleep", payload)
+    late = stage.worker(WORKER_ID="late", WORKER_LEASE=LEASE, SHUTDOWN_TIMEOUT="0s")
+    stage.wait_for_claim(task)
+    _send_to_all(late, signal.SIGSTOP)
+    seconds = 1.2 * scaled(1)  # less than a lease
+    _next_run_takes(stage, task, seconds)
+    new = stage.worker(WORKER_ID="new", WORKER_LEASE=LEASE)
+    second = stage.wait_for_claim(task, number=2, within=BACK_S + 4)
+    late.let_end()
+    if told_to_stop:
+        late.send(signal.SIGTERM)
+    _send_to_all(late, signal.SIGCONT)
+    stage.wait_for_end(task)
+    run = ("processing", second.worker, second.attempts)
+    since = [change for change in stage.history(task) if change.at > second.at]
+    since = [change for change in since if (change.after, change.worker, change.attempts) != run]
+    took = (since[0].at - second.at).total_seconds()
+    expect(
+        took >= 0.9 * seconds,
+        f"the task to run {seconds:g} s with its new owner before anything changes",
+        f"a change after {took:.2f} s\n{stage.told(task)}",
+    )
+    stage.expect_row(task, status="completed", assigned_worker="new", attempts=2)
+    for worker in (late, new):
+        worker.kill()
 
 
 def _kill(worker):

@@ -35,11 +35,12 @@ def test_finishes_what_it_runs(stage):
 
     A deployment stops all your workers every afternoon. What happens to a task that is nearly done?
     """
-    worker = stage.worker()
-    first = stage.add("sleep", {"seconds": 1.2}, priority=1)
+    worker = stage.worker(WORKER_CONCURRENCY="2")
+    first = stage.add("sleep", {"seconds": 1.2 * scaled(1)})
     stage.wait_for_claim(first)
-    second = stage.add(title="not begun")
     worker.send(signal.SIGTERM)
+    stage.watch(lambda: False, 0.3)  # a claim may be under way
+    second = stage.add(title="comes after the signal")
     code = worker.wait(within=7)
     expect(code == 0, "exit status 0 when the task is done", _said(code))
     stage.expect_row(first, status="completed", attempts=1)
