@@ -37,7 +37,7 @@ class Request:
     def __str__(self) -> str:
         if self.body is None:
             return f"{self.method} {shorten(self.path, 120)}"
-        return f"{self.method} {shorten(self.path, 120)} {_text(self.body, 160)}"
+        return f"{self.method} {shorten(self.path, 120)} {_text(self.body, 160) or '(an empty body)'}"
 
     def curl(self) -> str | None:
         """The request as a line for a shell, against the address where `lab up` serves."""

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import signal
 import time
 from collections.abc import Generator
 from dataclasses import asdict
@@ -96,6 +97,7 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     if option.verbose < 2 and option.tbstyle == "auto":
         option.tbstyle = "no"  # nobody sees them, and a hundred of them take three seconds to make
+    _hear_signals()
     run = _Run(config)
     if not run.is_worker:
         try:
@@ -109,6 +111,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def _paths(config: pytest.Config) -> list[Path]:
     return [Path(config.invocation_params.dir, str(arg).split("::")[0]).resolve() for arg in config.args]
+
+
+def _hear_signals() -> None:
+    """Undo that who is started in the background ignores Ctrl-C: the services that we start would ignore it,
+    too, and it is they who must not."""
+    for number, handler in ((signal.SIGINT, signal.default_int_handler), (signal.SIGTERM, signal.SIG_DFL)):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 class _LeaveOut:

@@ -8,10 +8,11 @@ import os
 import pty
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 ROOT = Path(__file__).parent.parent
@@ -551,9 +552,9 @@ def under_way(
     folder = course.root / "project"
     (folder / "Procfile").write_text("api: python -S -c 'import time; time.sleep(60)'\n")
 
-    def start(*arguments: str) -> tuple[subprocess.Popen[bytes], Path]:
+    def start(*arguments: str, before: Sequence[str] = ()) -> tuple[subprocess.Popen[bytes], Path]:
         process = course.run.start(
-            *("pytest", "checks/lab01", "-plabkit.pytest_plugin", "-pno:cacheprovider", *arguments),
+            *(*before, "pytest", "checks/lab01", "-plabkit.pytest_plugin", "-pno:cacheprovider", *arguments),
             cwd=course.root,
             env={"TEST_PROJECT": str(folder), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         )
@@ -562,6 +563,17 @@ def under_way(
         return process, folder
 
     return start
+
+
+def test_a_run_in_the_background_starts_services_that_obey_ctrl_c(under_way: Any, soon: Soon) -> None:
+    process, _ = under_way(before=("sh", "-c", 'trap "" INT; exec "$@"', "sh"))
+    [service] = [
+        child for child in psutil.Process(process.pid).children() if "time.sleep(60)" in child.cmdline()[-1]
+    ]
+    service.send_signal(signal.SIGINT)
+    soon(lambda: not service.is_running() or service.status() == psutil.STATUS_ZOMBIE, "the service's end")
+    process.kill()
+    process.communicate(timeout=30)
 
 
 def test_ctrl_c_ends_everything_and_shows_what_came_so_far(under_way: Any) -> None:

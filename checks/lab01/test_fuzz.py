@@ -41,5 +41,5 @@ def _nothing_found(fuzzed, phase):
         first = result.findings[0]
         did(f"{first.operation}: {first.title}", curl=first.curl)
         others = len(result.findings) - 1
-        more = f"\n… and {others} other kinds of findings" if others else ""
+        more = f"\n… and {others} more, each of another kind" if others else ""
         fail("nothing to be found", f"{first.title} ({first.operation}): {first.explanation}{more}")

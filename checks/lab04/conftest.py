@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from labkit import evidence
-from labkit.episodes import elsewhere, lives, mistakes, seeded, story
+from labkit.episodes import elsewhere, lives, mistakes, seeded, story, unheard
 from labkit.plays import Gate, Plays, begun
 
 HERE = Path(__file__).parent
@@ -22,6 +22,7 @@ OBSERVATIONS = {
     "seeded": seeded.observe,
     "malformed": mistakes.observe_malformed,
     "elsewhere": elsewhere.observe,
+    "unheard": unheard.observe,
 }
 
 
@@ -77,6 +78,12 @@ def _seeded(plays, request) -> seeded.Seeded:
 def malformed(plays, request) -> list[mistakes.Sifting]:
     """What both services said when everything was set to nonsense."""
     return plays.observed("malformed", request.node)
+
+
+@pytest.fixture(name="unheard")
+def _unheard(plays, request) -> unheard.Unheard:
+    """What the load test said of an API that does not answer."""
+    return plays.observed("unheard", request.node)
 
 
 @pytest.fixture(name="elsewhere")
