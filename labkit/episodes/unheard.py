@@ -12,7 +12,7 @@ from labkit.scripts import Ended
 from labkit.services import free_port
 
 REQUESTS = 10
-SILENCE_S = fixed(90.0)
+SILENCE_S = fixed(50.0)
 """How long they may wait for an answer that does not come. The contract wants a bound and names none: this is
 longer than people would choose (scaled)."""
 
