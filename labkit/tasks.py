@@ -45,9 +45,21 @@ def read(api: Client, task: dict[str, Any]) -> dict[str, Any]:
         raise Blocked(api.gate or READS, cause) from None
 
 
+def total(api: Client) -> int:
+    """How many tasks there are, as lists say it; fails the check if they do not."""
+    found = api.get("/tasks?limit=1").expect(200).meta.get("total")
+    if not isinstance(found, int):
+        raise CheckFailed("`meta.total` to be the number of all tasks", repr(found))
+    return found
+
+
 def expect_same(now: dict[str, Any], before: dict[str, Any], whose: str = "the task") -> None:
     """Fail the check unless a task is as it was; shows what differs, and nothing else."""
-    names = [name for name in {**before, **now} if _shown(before, name) != _shown(now, name)]
+    names = [
+        name
+        for name in {**before, **now}
+        if (name in now, now.get(name)) != (name in before, before.get(name))
+    ]
     expect(
         not names,
         f"{whose} as it was: " + ", ".join(_shown(before, name) for name in names),
