@@ -77,10 +77,14 @@ class Service:
         self._told_to_end = True
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the process itself (not to its children), as a supervisor does."""
+        """Send a signal to the process itself (not to its children), as a supervisor does. Who is frozen, or
+        woken, is so with its children: any of them may be the one that works."""
         evidence.did(f"send {number.name} to {self.name}")
-        self._told_to_end |= number not in (signal.SIGSTOP, signal.SIGCONT)
-        if self.exit_code is None:
+        freezes = number in (signal.SIGSTOP, signal.SIGCONT)
+        self._told_to_end |= not freezes
+        if self.exit_code is None and freezes:
+            os.killpg(self.pid, number)
+        elif self.exit_code is None:
             self.process.send_signal(number)
 
     def wait(self, within: float) -> int | None:

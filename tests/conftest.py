@@ -203,6 +203,33 @@ def course(tmp_path: Path, run: Runner) -> Course:
     return Course(root, run)
 
 
+GREETINGS = '''
+    @pytest.fixture
+    def words(pytestconfig):
+        return Path(pytestconfig.option.project, "words.txt").read_text().split()
+
+    @check(points=2, read=HANDOUT)
+    def test_greets(words):
+        """It greets.
+
+        How?
+        """
+        expect(words[:1] == ["hello"], "hello", words[:1])
+        if "crash" in words:
+            {}["the grader's own mistake"]
+
+    @check(points=1, read=HANDOUT)
+    def test_says_goodbye(words):
+        """It says goodbye.
+
+        When?
+        """
+        if words[:1] != ["hello"]:
+            raise Blocked("lab01.a.greets", CheckFailed("hello", words[:1]))
+        expect(words[-1:] == ["goodbye"], "goodbye", words[-1:])
+'''
+
+
 @pytest.fixture
 def proving(course: Course, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
     """Makes a repository with these checks, the first of its labs, that `lab prove` can be run on here."""
@@ -215,6 +242,16 @@ def proving(course: Course, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], 
         return course.root
 
     return make
+
+
+@pytest.fixture
+def greetings(proving: Callable[[str], Path]) -> Path:
+    """A repository with two checks of a few words, a reference that passes them, and no other specimen."""
+    root = proving(GREETINGS)
+    for folder in ("project", "specimens/accepted", "specimens/wrong"):
+        (root / folder).mkdir(parents=True, exist_ok=True)
+    (root / "project" / "words.txt").write_text("hello\nworld\ngoodbye\n")
+    return root
 
 
 @pytest.fixture

@@ -13,28 +13,6 @@ from labkit import manifest
 from labkit.errors import LabError
 from labkit.proof import flakes, record, tally
 
-CHECKS = '''
-    @pytest.fixture
-    def words(pytestconfig):
-        return Path(pytestconfig.option.project, "words.txt").read_text().split()
-
-    @check(points=2, read=HANDOUT)
-    def test_greets(words):
-        """It greets.
-
-        How?
-        """
-        expect(words[:1] == ["hello"], "hello", words[:1])
-
-    @check(points=1, read=HANDOUT)
-    def test_says_goodbye(words):
-        """It says goodbye.
-
-        When?
-        """
-        expect(words[-1:] == ["goodbye"], "goodbye", words[-1:])
-'''
-
 OF_ANOTHER_LAB = '''
     @check(points=1, read=HANDOUT)
     def test_stays(pytestconfig):
@@ -47,62 +25,52 @@ OF_ANOTHER_LAB = '''
 
 
 @pytest.fixture
-def repository(proving: Callable[[str], Path]) -> Path:
-    """A repository with two checks and a reference."""
-    root = proving(CHECKS)
-    for folder in ("project", "specimens/accepted", "specimens/wrong"):
-        (root / folder).mkdir(parents=True, exist_ok=True)
-    (root / "project" / "words.txt").write_text("hello\nworld\ngoodbye\n")
-    return root
-
-
-@pytest.fixture
-def repeat(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
+def repeat(greetings: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., int]:
     """Repeats the reference of the small repository."""
     monkeypatch.delenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD")
     monkeypatch.setenv("PYTEST_ADDOPTS", "-p no:faker -p no:schemathesis -p no:hypothesispytest")
     monkeypatch.setattr(flakes.os, "cpu_count", lambda: 1)
-    return lambda times, *labs: flakes.run(repository, labs or ["lab01"], times)
+    return lambda times, *labs: flakes.run(greetings, labs or ["lab01"], times)
 
 
 def test_the_reference_is_repeated_and_whatever_fails_is_told(
-    repository: Path, repeat: Callable[..., int], capsys: pytest.CaptureFixture[str]
+    greetings: Path, repeat: Callable[..., int], capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert repeat(2) == 0
     out = capsys.readouterr().out
     assert "2 runs, 4 verdicts" in out
     assert "no false failure. With 95 % certainty fewer than 100.0% of runs" in out
-    (repository / "project" / "words.txt").write_text("goodbye\n", encoding="utf-8")
+    (greetings / "project" / "words.txt").write_text("goodbye\n", encoding="utf-8")
     assert repeat(1) == 1
     out = capsys.readouterr().out
     assert "run 3 (order 3, -n 2, undisturbed): lab01.a.greets: expected hello" in out
     assert "1 runs with a false failure (100.0%)" in out
-    assert (repository / ".lab" / "flakes" / "lab01-run-0003.json").exists()
+    assert (greetings / ".lab" / "flakes" / "lab01-run-0003.json").exists()
 
 
-def test_repetitions_add_up_until_something_changes(repository: Path, repeat: Callable[..., int]) -> None:
+def test_repetitions_add_up_until_something_changes(greetings: Path, repeat: Callable[..., int]) -> None:
     for _ in range(4):
         assert repeat(1) == 0
-    kinds = {(kind.processes, kind.under_load) for kind in tally.load(repository).values()}
+    kinds = {(kind.processes, kind.under_load) for kind in tally.load(greetings).values()}
     assert kinds == {(0, False), (0, True), (2, False), (2, True)}
-    page_text = (repository / "docs" / "proof.md").read_text()
+    page_text = (greetings / "docs" / "proof.md").read_text()
     assert (
         "- **lab01**: 0 of 4 runs failed, so fewer than 1 in 1; 2 of them were under load, "
         "2 in two processes." in page_text.splitlines()
     )
-    assert not record.path(repository).exists()
-    (repository / "project" / "words.txt").write_text("goodbye\n", encoding="utf-8")
+    assert not record.path(greetings).exists()
+    (greetings / "project" / "words.txt").write_text("goodbye\n", encoding="utf-8")
     assert repeat(1) == 1
-    (now,) = tally.sums(tally.load(repository))
+    (now,) = tally.sums(tally.load(greetings))
     assert (now.runs, now.failed, now.by, now.runs_before) == (1, 1, {"lab01.a.greets": 1}, 4)
     assert (
         "- **lab01**: 1 of 1 runs failed (100.0%; `lab01.a.greets` 1×); 0 of them were under load, "
         "0 in two processes. Before these checks, or what they run, were changed: 0 of 4."
-    ) in (repository / "docs" / "proof.md").read_text()
+    ) in (greetings / "docs" / "proof.md").read_text()
 
 
 def test_a_repetition_that_is_stopped_has_counted_what_was_over(
-    repository: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    greetings: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     grade, burning = flakes.grade, []
 
@@ -117,14 +85,14 @@ def test_a_repetition_that_is_stopped_has_counted_what_was_over(
     monkeypatch.setattr(flakes, "grade", interrupted)
     with pytest.raises(KeyboardInterrupt):
         repeat(5)
-    assert tally.runs(repository, "lab01") == 1
+    assert tally.runs(greetings, "lab01") == 1
     assert len(burning) == 1
     assert not burning[0].is_running()
-    assert "0 of 1 runs failed;" in (repository / "docs" / "proof.md").read_text()
+    assert "0 of 1 runs failed;" in (greetings / "docs" / "proof.md").read_text()
 
 
 def test_a_run_without_a_report_is_a_failure(
-    repository: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+    greetings: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def hangs(*arguments: Any) -> Any:
         raise LabError("The checks did not end within 900 s.")
@@ -132,18 +100,18 @@ def test_a_run_without_a_report_is_a_failure(
     monkeypatch.setattr(flakes, "grade", hangs)
     with pytest.raises(LabError, match=r"run 1 .*: The checks did not end"):
         repeat(5)
-    (now,) = tally.sums(tally.load(repository))
+    (now,) = tally.sums(tally.load(greetings))
     assert (now.runs, now.failed, now.by) == (1, 1, {})
 
 
 def test_runs_of_several_labs_count_for_each_and_for_all(
-    course: Any, repository: Path, repeat: Callable[..., int]
+    course: Any, greetings: Path, repeat: Callable[..., int]
 ) -> None:
     course.checks("b", OF_ANOTHER_LAB, lab="lab02")
     course.manifest()
     manifest.load.cache_clear()
     assert repeat(2, "lab01", "lab02") == 0
-    assert [(s.lab, s.runs, s.verdicts) for s in tally.sums(tally.load(repository))] == [
+    assert [(s.lab, s.runs, s.verdicts) for s in tally.sums(tally.load(greetings))] == [
         ("lab01", 2, 4),
         ("lab02", 2, 2),
         ("all labs", 2, 6),
@@ -151,18 +119,18 @@ def test_runs_of_several_labs_count_for_each_and_for_all(
 
 
 def test_a_run_during_which_something_is_changed_is_not_counted(
-    repository: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: Any
+    greetings: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch, capsys: Any
 ) -> None:
     grade = flakes.grade
 
     def changing(*arguments: Any) -> Any:
-        with (repository / "checks" / "lab01" / "test_a.py").open("a") as file:
+        with (greetings / "checks" / "lab01" / "test_a.py").open("a") as file:
             file.write("\n# another word\n")
         return grade(*arguments)
 
     monkeypatch.setattr(flakes, "grade", changing)
     assert repeat(1) == 0
-    assert tally.load(repository) == {}
+    assert tally.load(greetings) == {}
     assert (
         "is not counted: the checks or the reference have been changed meanwhile." in capsys.readouterr().out
     )

@@ -17,32 +17,6 @@ from labkit.proof import feedback, page, prove, record, specimens
 
 ROOT = Path(__file__).parent.parent
 
-CHECKS = '''
-    @pytest.fixture
-    def words(pytestconfig):
-        return Path(pytestconfig.option.project, "words.txt").read_text().split()
-
-    @check(points=2, read=HANDOUT)
-    def test_greets(words):
-        """It greets.
-
-        How?
-        """
-        expect(words[:1] == ["hello"], "hello", words[:1])
-        if "crash" in words:
-            {}["the grader's own mistake"]
-
-    @check(points=1, read=HANDOUT)
-    def test_says_goodbye(words):
-        """It says goodbye.
-
-        When?
-        """
-        if words[:1] != ["hello"]:
-            raise Blocked("lab01.a.greets", CheckFailed("hello", words[:1]))
-        expect(words[-1:] == ["goodbye"], "goodbye", words[-1:])
-'''
-
 FORGETS_TO_GREET = """\
 Thinks that everybody knows each other.
 
@@ -70,12 +44,11 @@ diff --git a/words.txt b/words.txt
 
 
 @pytest.fixture
-def repository(proving: Callable[[str], Path]) -> Path:
+def repository(greetings: Path) -> Path:
     """A repository with two checks, a reference, a starter, and a specimen of each kind."""
-    root = proving(CHECKS)
-    for folder, words in (("project", "hello\nworld\ngoodbye\n"), ("starter", "todo\n")):
-        (root / folder).mkdir(exist_ok=True)
-        (root / folder / "words.txt").write_text(words)
+    root = greetings
+    (root / "starter").mkdir(exist_ok=True)
+    (root / "starter" / "words.txt").write_text("todo\n")
     accepted = root / "specimens" / "accepted" / "short"
     accepted.mkdir(parents=True)
     (accepted / "words.txt").write_text("hello goodbye")

@@ -1,7 +1,6 @@
 """Workers die, freeze and wake up; no task is lost, stolen, or run for ever."""
 
 import json
-import os
 import signal
 
 from labkit.checks import check
@@ -98,13 +97,13 @@ def test_late_finisher_after_the_end(stage):
     task = stage.add("sleep", {"seconds": 0.5 * scaled(1)})
     late = stage.worker(WORKER_ID="late", WORKER_LEASE=LEASE)
     stage.wait_for_claim(task)
-    _send_to_all(late, signal.SIGSTOP)
+    late.send(signal.SIGSTOP)
     new = stage.worker(WORKER_ID="new", WORKER_LEASE=LEASE)
     stage.wait_for_claim(task, number=2, within=BACK_S + 4)
     stage.wait_for_end(task)
     before = stage.row(task)
     new.kill()
-    _send_to_all(late, signal.SIGCONT)
+    late.send(signal.SIGCONT)
     another = stage.add(title="another task")
     stage.until(lambda: not stage.unended([another]) or late.exit_code is not None, within=3)
     after = stage.row(task)
@@ -138,7 +137,7 @@ def _wakes_up_late(stage, payload, told_to_stop=False):
     task = stage.add("sleep", payload)
     late = stage.worker(WORKER_ID="late", WORKER_LEASE=LEASE, SHUTDOWN_TIMEOUT="0s")
     stage.wait_for_claim(task)
-    _send_to_all(late, signal.SIGSTOP)
+    late.send(signal.SIGSTOP)
     seconds = 1.2 * scaled(1)  # less than a lease
     _next_run_takes(stage, task, seconds)
     new = stage.worker(WORKER_ID="new", WORKER_LEASE=LEASE)
@@ -146,7 +145,7 @@ def _wakes_up_late(stage, payload, told_to_stop=False):
     late.let_end()
     if told_to_stop:
         late.send(signal.SIGTERM)
-    _send_to_all(late, signal.SIGCONT)
+    late.send(signal.SIGCONT)
     stage.wait_for_end(task)
     run = ("processing", second.worker, second.attempts)
     since = [change for change in stage.history(task) if change.at > second.at]
@@ -165,13 +164,6 @@ def _wakes_up_late(stage, payload, told_to_stop=False):
 def _kill(worker):
     did("kill the worker (SIGKILL)")
     worker.kill()
-
-
-def _send_to_all(worker, number):
-    """Freeze a worker, or wake it up, with its children: any of them may be the one that works."""
-    did(f"send {number.name} to {worker.name}")
-    if worker.exit_code is None:
-        os.killpg(worker.pid, number)
 
 
 def _next_run_takes(stage, task, seconds):

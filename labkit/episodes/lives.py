@@ -3,7 +3,6 @@ killed, one frozen and one told to stop."""
 
 from __future__ import annotations
 
-import os
 import signal
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -60,10 +59,7 @@ def observe(house: House) -> Lives:
         found = Lives(before=says("killed", "--json"), before_plain=says("frozen"))
         did("kill one worker (SIGKILL), freeze another (SIGSTOP), tell a third to stop (SIGTERM)")
         workers["killed"].kill()
-        if workers["frozen"].exit_code is None:
-            os.killpg(
-                workers["frozen"].pid, signal.SIGSTOP
-            )  # with its children: one of them may be its heart
+        workers["frozen"].send(signal.SIGSTOP)
         workers["stopped"].send(signal.SIGTERM)
         workers["stopped"].wait(within=5)
         wait_s = LEASE_S + 2 * POLL_MS / 1000 + 1.0
