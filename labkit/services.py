@@ -15,7 +15,8 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import IO, Any
+from pathlib import Path
+from typing import IO, Any, Protocol
 
 import psutil
 
@@ -32,6 +33,37 @@ START_S = 10.0
 """How long an API may take until it listens (scaled to the machine)."""
 
 
+class Process(Protocol):
+    """What is used of `subprocess.Popen`, all of it with the same meaning."""
+
+    @property
+    def pid(self) -> int: ...
+    @property
+    def stdout(self) -> IO[bytes] | None: ...
+    @property
+    def stderr(self) -> IO[bytes] | None: ...
+    def poll(self) -> int | None: ...
+    def wait(self, timeout: float | None = None) -> int: ...
+    def send_signal(self, number: int) -> None: ...
+
+
+def _launch(command: list[str], folder: Path, environment: dict[str, str]) -> Process:
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+
+
+launch = _launch
+"""How a process is started, in a session of its own; OSError or ValueError if its command cannot be run. The
+proof has another way for what it starts by the thousand: labkit/proof/warm.py."""
+
+
 @dataclass(frozen=True)
 class Line:
     """A line that a process printed; `stream` is "stdout" or "stderr"."""
@@ -45,7 +77,7 @@ class Service:
     """A started process of the project. All times in seconds."""
 
     name: str
-    process: subprocess.Popen[bytes]
+    process: Process
     settings: Mapping[str, str]
     mark: str
     """By which it and all that it starts are known."""
@@ -182,15 +214,7 @@ def start(
     command = project.command(process_type)
     marks = guard.mark()
     try:
-        process = subprocess.Popen(
-            command,
-            cwd=project.folder,
-            env={**environment({}), **marks, **settings},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        process = launch(command, project.folder, {**environment({}), **marks, **settings})
     except (OSError, ValueError) as error:
         raise ProjectError(
             f"a command for `{process_type}` that can be run",

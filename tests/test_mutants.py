@@ -89,7 +89,7 @@ def test_those_that_were_tried_are_not_tried_again(
     (package / "a.py").write_text("def f(x):\n    return x < 1\n")
     tried: list[str] = []
 
-    def try_out(root: Path, mutant: mutation.Mutant) -> str | None:
+    def try_out(root: Path, mutant: mutation.Mutant, warmth: object) -> str | None:
         tried.append(mutant.what)
         return None if mutant.what == "1 → 2" else "lab01.a.b"
 
@@ -113,7 +113,7 @@ def test_a_survivor_may_have_a_reason(
     package.mkdir(parents=True)
     (tmp_path / "specimens").mkdir()
     (package / "a.py").write_text("def f(x):\n    return x < 1\n")
-    monkeypatch.setattr(mutation, "try_out", lambda root, mutant: None if "1 → 2" in mutant.what else "a")
+    monkeypatch.setattr(mutation, "try_out", lambda root, mutant, warmth: None if "1 → 2" in mutant.what else "a")
     assert mutation.run(tmp_path, 1) == 1
     assert (
         "1 survivors wait for a check, or for a reason in specimens/mutants.toml" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from labkit import report
 from labkit.checks import Outcome
 from labkit.errors import LabError
+from labkit.proof import warm
 from labkit.report import Report
 
 
@@ -26,11 +28,16 @@ class Graded:
 
 
 def grade(
-    root: Path, labs: Sequence[str], file: Path, within_s: float, *options: str
+    root: Path,
+    labs: Sequence[str],
+    file: Path,
+    within_s: float,
+    *options: str,
+    variables: Mapping[str, str] | None = None,
 ) -> tuple[Report, list[str]]:
     """Run the checks of `labs` with these options of pytest; the report, which is written to `file`, and what
     the grader had to say that is not in it. LabError if there is no report, or not in time."""
-    graded = grade_closely(root, labs, file, within_s, "--graded", *options)
+    graded = grade_closely(root, labs, file, within_s, "--graded", *options, variables=variables)
     return graded.report, graded.told
 
 
@@ -40,16 +47,18 @@ def grade_closely(
     file: Path,
     within_s: float,
     *options: str,
-    environment: Mapping[str, str] | None = None,
+    variables: Mapping[str, str] | None = None,
 ) -> Graded:
-    """The same for those who look at the run itself, too: counted only if --graded is among the options, and
-    in this environment (None: ours)."""
+    """The same for those who look at the run itself, too: counted only if --graded is among the options.
+
+    `variables` are added to its environment; with those of warm.warmed(), Python programs start warm."""
     command = [sys.executable, "-m", "pytest", *(f"checks/{lab}" for lab in labs)]
     command += ["--report", str(file), "-p", "no:cacheprovider", *options]
+    command += warm.OPTIONS if variables and warm.SOCKET in variables else ()
     process = subprocess.Popen(
         command,
         cwd=root,
-        env=environment,
+        env={**os.environ, **(variables or {})},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

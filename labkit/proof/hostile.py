@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
@@ -106,7 +105,7 @@ def examine(root: Path, specimen: Specimen, scratch: Path, before: Before) -> tu
         RUN_S,
         *("--project", str(folder)),
         *(("-k", only) if only else ("--graded",)),
-        environment={**os.environ, "TMPDIR": str(temporary)},
+        variables={"TMPDIR": str(temporary)},
     )
     path = specimen.source.relative_to(root)
     problems = [*graded.told, *_raw(graded, scratch / "report.json"), *left(scratch, graded.pid, before)]

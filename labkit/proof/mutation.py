@@ -16,7 +16,7 @@ from rich.console import Console
 
 from labkit.checks import Outcome
 from labkit.errors import LabError
-from labkit.proof import ledger, side_by_side
+from labkit.proof import ledger, side_by_side, warm
 from labkit.proof.grading import grade_closely
 from labkit.proof.mutants import Mutant, mutants
 
@@ -96,13 +96,18 @@ def run(root: Path, processes: int, every: int = 1) -> int:
     why = reasons(root)
     settled = fates.keys() - open_questions(fates, why)
     todo = [mutant for mutant in make(root, every) if mutant.name not in settled]
-    for mutant, noticed_by in side_by_side.done(
-        out, "mutants", lambda mutant: try_out(root, mutant), todo, lambda m: f"{m.file}:{m.line}", processes
-    ):
-        fates[mutant.name] = Fate(mutant.file, mutant.line, mutant.what, noticed_by)
-        save(root, fates)
-        if noticed_by is None:
-            out.print(f"✗ {mutant.file}:{mutant.line}: {mutant.what} ({mutant.name})", style="red")
+    with warm.warmed() as warmth:
+
+        def work(mutant: Mutant) -> str | None:
+            return try_out(root, mutant, warmth)
+
+        for mutant, noticed_by in side_by_side.done(
+            out, "mutants", work, todo, lambda mutant: f"{mutant.file}:{mutant.line}", processes
+        ):
+            fates[mutant.name] = Fate(mutant.file, mutant.line, mutant.what, noticed_by)
+            save(root, fates)
+            if noticed_by is None:
+                out.print(f"✗ {mutant.file}:{mutant.line}: {mutant.what} ({mutant.name})", style="red")
     survivors = sum(fate.noticed_by is None for fate in fates.values())
     share = f"{1 - survivors / len(fates):.1%}" if fates else "none"
     out.print(f"\n{len(todo)} tried now; of {len(fates)} of {len(known)} mutants {share} were noticed.")
@@ -113,21 +118,22 @@ def run(root: Path, processes: int, every: int = 1) -> int:
     return int(bool(left))
 
 
-def try_out(root: Path, mutant: Mutant) -> str | None:
-    """The first check that notices a mutant; None if none does."""
+def try_out(root: Path, mutant: Mutant, warmth: Mapping[str, str]) -> str | None:
+    """The first check that notices a mutant; None if none does. `warmth`: see warm.warmed."""
     with tempfile.TemporaryDirectory(prefix="lab-mutant-") as scratch:
         folder = Path(scratch, "project")
         shutil.copytree(root / "project", folder, ignore=shutil.ignore_patterns("__pycache__"))
         (folder / mutant.file).write_text(mutant.source, encoding="utf-8")
         for lab in REACH[mutant.file.partition("/")[0]]:
-            if noticed := _first_failure(root, lab, folder, Path(scratch, f"{lab}.json")):
+            if noticed := _first_failure(root, lab, folder, Path(scratch, f"{lab}.json"), warmth):
                 return noticed
     return None
 
 
-def _first_failure(root: Path, lab: str, folder: Path, file: Path) -> str | None:
+def _first_failure(root: Path, lab: str, folder: Path, file: Path, warmth: Mapping[str, str]) -> str | None:
+    options = ["-x", "--project", str(folder)]
     try:
-        graded = grade_closely(root, [lab], file, _RUN_S, "-x", "--project", str(folder))
+        graded = grade_closely(root, [lab], file, _RUN_S, *options, variables=warmth)
     except LabError as error:  # no report, or not in time
         return f"{lab}: {error.what}"
     failed = [*graded.report.verdicts(Outcome.FAILED), *graded.report.verdicts(Outcome.ERROR)]

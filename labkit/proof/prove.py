@@ -6,7 +6,7 @@ import difflib
 import fnmatch
 import tempfile
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from rich.console import Console
 from labkit import manifest
 from labkit.checks import Outcome
 from labkit.errors import LabError, UsageError
-from labkit.proof import calibration, feedback, hostile, page, record, side_by_side, specimens
+from labkit.proof import calibration, feedback, hostile, page, record, side_by_side, specimens, warm
 from labkit.proof.grading import grade
 from labkit.proof.record import Seen
 from labkit.proof.specimens import Specimen
@@ -180,9 +180,13 @@ def _examine(
     extent: Extent,
 ) -> list[Finding]:
     found: dict[str, Finding] = {}
-    with hostile.before(root, chosen) as before:
+    with hostile.before(root, chosen) as before, warm.warmed() as warmth:
+
+        def work(specimen: Specimen) -> Finding:
+            return examine(root, specimen, before, extent, warmth if _is_wrong(specimen) else None)
+
         for specimen, finding in side_by_side.done(
-            out, "proving", lambda s: examine(root, s, before, extent), chosen, lambda s: s.name, processes
+            out, "proving", work, chosen, lambda specimen: specimen.name, processes
         ):
             found[specimen.name] = finding
             _show(finding, out)
@@ -192,10 +196,14 @@ def _examine(
 
 
 def examine(
-    root: Path, specimen: Specimen, before: hostile.Before | None = None, extent: Extent = Extent()
+    root: Path,
+    specimen: Specimen,
+    before: hostile.Before | None = None,
+    extent: Extent = Extent(),
+    warmth: Mapping[str, str] | None = None,
 ) -> Finding:
     """Run the checks of the specimen's labs on it and compare; a hostile one with how it was `before`. On
-    later labs, where the extent asks for them, it may fail whatever it likes."""
+    later labs, where the extent asks for them, it may fail whatever it likes. `warmth`: see warm.warmed."""
     started = time.monotonic()
     failed: frozenset[str] = frozenset()
     further: frozenset[str] = frozenset()
@@ -210,7 +218,9 @@ def examine(
             else:
                 specimen.build(root / "project", folder)
                 file = Path(scratch, "report.json")
-                outcome, told = grade(root, specimen.labs, file, _RUN_S, "--project", str(folder))
+                outcome, told = grade(
+                    root, specimen.labs, file, _RUN_S, "--project", str(folder), variables=warmth
+                )
             failed = _failed(outcome)
             problems = [*told, *_compare(root, specimen, outcome, failed)]
             if extent.doubled and _is_wrong(specimen):
