@@ -113,7 +113,9 @@ def test_a_survivor_may_have_a_reason(
     package.mkdir(parents=True)
     (tmp_path / "specimens").mkdir()
     (package / "a.py").write_text("def f(x):\n    return x < 1\n")
-    monkeypatch.setattr(mutation, "try_out", lambda root, mutant, warmth: None if "1 → 2" in mutant.what else "a")
+    monkeypatch.setattr(
+        mutation, "try_out", lambda root, mutant, warmth: None if "1 → 2" in mutant.what else "a"
+    )
     assert mutation.run(tmp_path, 1) == 1
     assert (
         "1 survivors wait for a check, or for a reason in specimens/mutants.toml" in capsys.readouterr().out
