@@ -200,7 +200,7 @@ def test_only_checks_that_waited_in_vain_are_asked_again(monkeypatch: pytest.Mon
     asked: list[str] = []
 
     def again(root: Path, labs: list[str], file: Path, within: float, *options: str, **more: Any) -> Graded:
-        asked.extend([*labs, options[options.index("-k") + 1], more["environment"][deadlines.PATIENCE]])
+        asked.extend([*labs, options[options.index("-k") + 1], more["variables"][deadlines.PATIENCE]])
         outcome = report(
             verdict("lab01.a.slow", "passed"),
             verdict("lab01.a.slow_too", "passed"),  # -k finds what begins so, too

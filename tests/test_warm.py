@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -17,6 +16,7 @@ import psutil
 import pytest
 
 from labkit import project, services
+from labkit.deadlines import wait_until
 from labkit.proof import warm
 from labkit.services import Service
 
@@ -63,6 +63,11 @@ def launch(warmth: dict[str, str], monkeypatch: pytest.MonkeyPatch, pytestconfig
 
 def run(folder: Path, command: str, **settings: str) -> Service:
     return services.run(project.Project(folder, {"api": command}), "api", settings, 20)
+
+
+def comes_to(pid: int, status: str) -> bool:
+    """Whether a process has that status soon, or is gone."""
+    return bool(wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == status, 5))
 
 
 def told(service: Service) -> dict[str, Any]:
@@ -116,19 +121,14 @@ def test_signals_reach_it_and_it_stays_there_until_somebody_asks(tmp_path: Path,
             time.sleep(0.01)
         assert service.exit_code is None
         service.send(signal.SIGSTOP)
-        until = time.monotonic() + 5
-        while psutil.Process(service.pid).status() != psutil.STATUS_STOPPED and time.monotonic() < until:
-            time.sleep(0.01)
-        assert psutil.Process(service.pid).status() == psutil.STATUS_STOPPED
+        assert comes_to(service.pid, psutil.STATUS_STOPPED)
         service.send(signal.SIGCONT)
         os.kill(service.pid, signal.SIGTERM)
-        while psutil.Process(service.pid).status() != psutil.STATUS_ZOMBIE and time.monotonic() < until:
-            time.sleep(0.01)
-        assert psutil.Process(service.pid).status() == psutil.STATUS_ZOMBIE
+        assert comes_to(service.pid, psutil.STATUS_ZOMBIE)
+        time.sleep(0.1)
+        assert psutil.pid_exists(service.pid)
         assert service.wait(5) == -signal.SIGTERM
-        while psutil.pid_exists(service.pid) and time.monotonic() < until:
-            time.sleep(0.01)
-        assert not psutil.pid_exists(service.pid)
+        assert comes_to(service.pid, "gone")
     assert not launch
 
 
@@ -163,8 +163,7 @@ def test_who_ends_takes_along_what_was_forked(tmp_path: Path) -> None:
         with pytest.raises(subprocess.TimeoutExpired):
             process.wait(0.05)
     assert process.wait(5) == -signal.SIGKILL
-    with contextlib.suppress(psutil.NoSuchProcess):  # who inherits it may be slow to take notice
-        assert psutil.Process(process.pid).status() == psutil.STATUS_ZOMBIE
+    assert comes_to(process.pid, psutil.STATUS_ZOMBIE)  # unless who inherits it has taken notice
     process.stdout.close()
     process.stderr.close()
 
