@@ -16,6 +16,8 @@ from labkit.proof.specimens import Specimen
 
 _ALSO_HOSTILE = ("labkit/exports", "labkit/proof/hostile.py")
 """Hostile specimens are held against what is printed, too."""
+_ALSO_WRONG = "labkit/proof/warm.py"
+"""Wrong specimens start warm."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,8 @@ class Keys:
         if specimen.hostile:
             used = [*_all(specimen.hostile.base), *(f for n in _ALSO_HOSTILE for f in _all(self.root / n))]
         elif specimen.source == reference or specimen.source.suffix == ".patch" or specimen.instead_of:
-            used = self._of_reference(specimen.labs, own)
+            started = _all(self.root / _ALSO_WRONG) if specimen.fails else []
+            used = [*self._of_reference(specimen.labs, own), *started]
         return self._digest([*own, *used], [self._of_checks(lab) for lab in specimen.labs])
 
     def of_labs(self, labs: Collection[str]) -> str:
