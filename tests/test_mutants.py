@@ -2,9 +2,11 @@
 
 import ast
 from pathlib import Path
+from types import SimpleNamespace as Namespace
 
 import pytest
 
+from labkit.checks import Outcome
 from labkit.errors import LabError
 from labkit.proof import mutation, page
 from labkit.proof.mutants import mutants
@@ -137,3 +139,29 @@ def test_reasons_that_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "specimens" / "mutants.toml").write_text(text)
     with pytest.raises(LabError, match=r"mutants\.toml"):
         mutation.reasons(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "noticed_by"),
+    [
+        ([("a", Outcome.PASSED, None)], None),
+        ([("a", Outcome.PASSED, None), ("b", Outcome.FAILED, None)], "b"),
+        ([("a", Outcome.ERROR, None)], "a"),
+        ([("a", Outcome.BLOCKED, "z")], "z"),
+    ],
+)
+def test_who_notices(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    verdicts: list[tuple[str, Outcome, str | None]],
+    noticed_by: str | None,
+) -> None:
+    """A run ends with the first check that does not pass, and that may only be blocked."""
+    (tmp_path / "project" / "worker_service").mkdir(parents=True)
+    [mutant] = mutants("worker_service/a.py", "f(1)")[-1:]
+    (tmp_path / "project" / mutant.file).touch()
+    ran = Namespace(
+        verdicts=lambda outcome: [Namespace(id=i, blocked_by=b) for i, o, b in verdicts if o == outcome]
+    )
+    monkeypatch.setattr(mutation, "grade_closely", lambda *_, **__: Namespace(report=ran))
+    assert mutation.try_out(tmp_path, mutant, {}) == noticed_by

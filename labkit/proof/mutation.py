@@ -137,4 +137,5 @@ def _first_failure(root: Path, lab: str, folder: Path, file: Path, warmth: Mappi
     except LabError as error:  # no report, or not in time
         return f"{lab}: {error.what}"
     failed = [*graded.report.verdicts(Outcome.FAILED), *graded.report.verdicts(Outcome.ERROR)]
-    return failed[0].id if failed else None
+    blocked = graded.report.verdicts(Outcome.BLOCKED)  # the run may have ended before the check that blocks
+    return failed[0].id if failed else blocked[0].blocked_by if blocked else None
