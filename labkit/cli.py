@@ -189,6 +189,10 @@ def prove(
         bool,
         typer.Option("--doubled", help="Warn of verdicts that change when our own deadlines are doubled."),
     ] = False,
+    cold: Annotated[
+        bool,
+        typer.Option("--cold", help="Start the programs of wrong specimens as everybody's; twice as slow."),
+    ] = False,
     deadlines: Annotated[
         bool, typer.Option("--deadlines", help="Instead: measure what the accepted projects need of them.")
     ] = False,
@@ -224,7 +228,7 @@ def prove(
             "--all shows what later labs make of a specimen, and keeps no record of it.",
             "Leave out --record and --resume.",
         )
-    extent = proving.Extent(beyond, doubled)
+    extent = proving.Extent(beyond, doubled, cold)
     return proving.run(ROOT, names or [], processes, every, resume=resume, note=note, extent=extent)
 
 

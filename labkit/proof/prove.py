@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import fnmatch
 import tempfile
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from rich.console import Console
 
@@ -44,10 +46,12 @@ class Finding:
 class Extent:
     """How far one goes with a wrong specimen: with `beyond` it is run on all labs from its own on, not on
     that alone, to see what else notices it; with `doubled` the checks that waited in vain are run again with
-    twice the patience, to see whether their verdict hangs on it."""
+    twice the patience, to see whether their verdict hangs on it; `cold`, its programs start as everybody's
+    do, and not warm."""
 
     beyond: bool = False
     doubled: bool = False
+    cold: bool = False
 
 
 def run(
@@ -74,15 +78,18 @@ def run(
     chosen = _leave_out_those_in_need(chosen, out)
     notes = _Notes(root, known, chosen) if resume or note else None
     todo = [specimen for specimen in chosen if not (resume and notes and notes.holds(specimen))]
+    started = time.monotonic()
     found = _examine(root, todo, processes, out, notes if note else None, extent)
+    took = (time.monotonic() - started) / 60
     problems = len(broken) + sum(len(finding.problems) for finding in found)
     if not names and every == 1:
         problems += _unkilled(root, chosen, out)
     if notes and note:
         notes.close()
     before = f"{len(chosen) - len(todo)} on record, " if resume else ""
+    out.print(f"\n{took:.1f} min, {processes} side by side.")
     out.print(
-        f"\n{before}{len(found)} specimens, {problems} problems.",
+        f"{before}{len(found)} specimens, {problems} problems.",
         style="bold red" if problems else "bold green",
     )
     return int(problems > 0)
@@ -180,10 +187,10 @@ def _examine(
     extent: Extent,
 ) -> list[Finding]:
     found: dict[str, Finding] = {}
-    with hostile.before(root, chosen) as before, warm.warmed() as warmth:
+    with hostile.before(root, chosen) as before, _warmth(chosen, extent) as warmth:
 
         def work(specimen: Specimen) -> Finding:
-            return examine(root, specimen, before, extent, warmth if _is_wrong(specimen) else None)
+            return examine(root, specimen, before, extent, warmth if _is_wrong(specimen) else {})
 
         for specimen, finding in side_by_side.done(
             out, "proving", work, chosen, lambda specimen: specimen.name, processes
@@ -195,12 +202,22 @@ def _examine(
     return [found[specimen.name] for specimen in chosen]
 
 
+@contextlib.contextmanager
+def _warmth(chosen: Sequence[Specimen], extent: Extent) -> Iterator[Mapping[str, str]]:
+    """Variables for the runs on wrong specimens, for the length of a `with` block."""
+    if extent.cold or not any(map(_is_wrong, chosen)):
+        yield {}
+        return
+    with warm.warmed() as variables:
+        yield variables
+
+
 def examine(
     root: Path,
     specimen: Specimen,
     before: hostile.Before | None = None,
     extent: Extent = Extent(),
-    warmth: Mapping[str, str] | None = None,
+    warmth: Mapping[str, str] = MappingProxyType({}),
 ) -> Finding:
     """Run the checks of the specimen's labs on it and compare; a hostile one with how it was `before`. On
     later labs, where the extent asks for them, it may fail whatever it likes. `warmth`: see warm.warmed."""
@@ -227,7 +244,7 @@ def examine(
                 hanging = calibration.depends_on_deadline(root, folder, outcome)
                 warnings = calibration.warnings(specimen.name, hanging)
             if extent.beyond and _is_wrong(specimen):
-                further, troubles = _look_beyond(root, specimen, folder, Path(scratch, "beyond.json"))
+                further, troubles = _look_beyond(root, specimen, folder, Path(scratch, "beyond.json"), warmth)
                 problems += troubles
         except LabError as error:
             problems = [str(error)]
@@ -240,13 +257,13 @@ def _failed(outcome: Report) -> frozenset[str]:
 
 
 def _look_beyond(
-    root: Path, specimen: Specimen, folder: Path, file: Path
+    root: Path, specimen: Specimen, folder: Path, file: Path, warmth: Mapping[str, str]
 ) -> tuple[frozenset[str], list[str]]:
     """The checks of later labs that fail on it, and how the grader fared there."""
     later = sorted(lab for lab in manifest.labs(root) if lab > max(specimen.labs))
     if not later:
         return frozenset(), []
-    outcome, told = grade(root, later, file, _RUN_S, "--project", str(folder))
+    outcome, told = grade(root, later, file, _RUN_S, "--project", str(folder), variables=warmth)
     return _failed(outcome), [*told, *_faults(specimen, outcome, _failed(outcome))]
 
 
