@@ -35,7 +35,7 @@ def test_finishes_what_it_runs(stage):
 
     A deployment stops all your workers every afternoon. What happens to a task that is nearly done?
     """
-    worker = stage.worker(WORKER_CONCURRENCY="2")
+    worker = stage.worker(WORKER_CONCURRENCY="2", SHUTDOWN_TIMEOUT="60s")
     first = stage.add("sleep", {"seconds": 1.2 * scaled(1)})
     stage.wait_for_claim(first)
     worker.send(signal.SIGTERM)
