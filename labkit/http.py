@@ -156,7 +156,8 @@ class Client:
             base_url=base_url,
             timeout=self.patience,
             trust_env=False,
-            limits=httpx.Limits(max_connections=200, max_keepalive_connections=100),
+            # It keeps all connections: what a thread has just been given, another one may close as too old.
+            limits=httpx.Limits(max_connections=200, max_keepalive_connections=None, keepalive_expiry=None),
         )
 
     def __enter__(self) -> Self:

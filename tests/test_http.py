@@ -232,6 +232,25 @@ def test_what_is_sent(serve: Serve) -> None:
     assert chunked.request.headers["Transfer-Encoding"] == "chunked"
 
 
+def test_a_connection_is_kept_however_old(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    """httpx closes those that it takes for too old, also one that another thread is just about to use."""
+    connections = []
+
+    def answer_all(connection: socket.socket) -> None:
+        connections.append(connection)
+        while True:
+            connection.sendall(response(b"{}").replace(b"Connection: close\r\n", b""))
+            if not connection.recv(65_536):
+                return
+
+    with Client(serve(answer_all), None) as client:
+        client.get("/tasks")
+        later = time.monotonic() + 3600
+        monkeypatch.setattr("httpcore._sync.http11.time.monotonic", lambda: later)
+        client.get("/tasks")
+    assert len(connections) == 1
+
+
 def test_pages_end_with_the_first_empty_one(serve: Serve) -> None:
     asked: list[str] = []
     bodies = [b'{"data": [{"id": "1"}]}', b'{"data": [{"id": "2"}]}', b'{"data": []}']
