@@ -50,6 +50,7 @@ def grade_closely(
     variables: Mapping[str, str] | None = None,
 ) -> Graded:
     """The same for those who look at the run itself, too: counted only if --graded is among the options.
+    In the place of a lab may stand one file of its checks, "lab01/test_read.py".
 
     `variables` are added to its environment; with those of warm.warmed(), Python programs start warm."""
     command = [sys.executable, "-m", "pytest", *(f"checks/{lab}" for lab in labs)]

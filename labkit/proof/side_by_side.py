@@ -7,17 +7,32 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
 def bar(out: Console, title: str) -> Progress:
-    """A progress bar for a terminal; nothing anywhere else, and nothing when it is done."""
+    """A progress bar for a terminal, with what is left and for how long; nothing anywhere else, and nothing
+    when it is done."""
     columns = (TextColumn(title), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    described = TextColumn("{task.description}")
-    return Progress(*columns, described, console=out, transient=True, disable=not out.is_terminal)
+    left = (TextColumn("left"), TimeRemainingColumn(compact=True), TextColumn("{task.description}"))
+    return Progress(
+        *columns,
+        *left,
+        console=out,
+        transient=True,
+        disable=not out.is_terminal,
+        speed_estimate_period=300,
+    )
 
 
 def done(
