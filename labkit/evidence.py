@@ -6,7 +6,7 @@ the plugin opens a new one for every check and turns it into the verdict's evide
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -101,7 +101,7 @@ class Journal:
                 lines[-1] = (action.kind, action, lines[-1][2] + 1)
             else:
                 lines.append((action.kind, action, 1))
-        shown = [a.text if count == 1 else f"{a.text} (the last of {count})" for _, a, count in lines[-most:]]
+        shown = [f"{action.text}{_after(count - 1)}" for _, action, count in lines[-most:]]
         if len(lines) > most:
             shown[0] = f"… {shown[0]}"
         return "\n".join(shown)
@@ -113,6 +113,13 @@ class Journal:
     def curls(self, most: int = 2) -> list[str]:
         """The last `most` HTTP requests as curl lines, oldest first."""
         return [action.curl for action in self.actions if action.curl][-most:]
+
+
+def _after(others: int) -> str:
+    """What is said of actions that are not shown, since one of their kind is."""
+    if not others:
+        return ""
+    return " (after another of its kind)" if others == 1 else f" (after {others} others of its kind)"
 
 
 _current = Journal()
@@ -168,6 +175,12 @@ def fail(expected: str, saw: object) -> NoReturn:
     raise CheckFailed(expected, saw)
 
 
+def listed(sentences: Sequence[str], most: int) -> str:
+    """The first of some sentences, a line each, and how many there are besides."""
+    more = [f"… and {len(sentences) - most} more"] if len(sentences) > most else []
+    return "\n".join([*sentences[:most], *more])
+
+
 def shorten(text: str, most: int = 300) -> str:
     """`text` in one line of at most `most` characters, with control characters made visible."""
     shown = harmless(text[: most + 1].replace("\n", "\\n"))
@@ -197,4 +210,4 @@ def _visible(character: str) -> str:
     if character == "\t":
         return "    "
     code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+    return f"\\x{code:02x}" if code < 0x80 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"

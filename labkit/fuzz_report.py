@@ -213,7 +213,7 @@ def _reason(failure: dict[str, Any], case: dict[str, Any]) -> str:
 def _excerpt(answer: dict[str, Any]) -> str:
     content = answer.get("content") or {}
     body = base64.b64decode(content.get("$base64", "")).decode("utf-8", "replace")
-    return f"{answer['status_code']} {_one_line(body, 120)}".strip()
+    return f"{answer['status_code']} {_one_line(body, 300)}".strip()
 
 
 def _one_line(text: str, most: int = 200) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ _PASTE_URL = "http://127.0.0.1:8080"
 """Where `lab up` serves; curl lines point there, since the port of a check is gone with it."""
 
 JSON = "application/json"
+_NO_UTF8 = re.compile("[\udc80-\udcff]")
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,11 @@ class Request:
     body: bytes | None = None
 
     def __str__(self) -> str:
-        if self.body is None:
-            return f"{self.method} {shorten(self.path, 120)}"
-        return f"{self.method} {shorten(self.path, 120)} {_text(self.body, 160) or '(an empty body)'}"
+        told = [self.method, shorten(self.path, 120)]
+        told += [f"[{name}: {shorten(value, 60)}]" for name, value in self.headers.items() if value != JSON]
+        if self.body is not None:
+            told.append(_text(self.body, 160) or "(an empty body)")
+        return " ".join(told)
 
     def curl(self) -> str | None:
         """The request as a line for a shell, against the address where `lab up` serves."""
@@ -119,10 +123,11 @@ class Response:
         wanted = f"{status} with error code `{code}` {because}".rstrip()
         if self.status != status:
             raise CheckFailed(wanted, self)
+        enveloped = f"{status}, in the envelope, with error code `{code}` {because}".rstrip()
         try:
             found = self.error.get("code")
         except CheckFailed:
-            raise CheckFailed(wanted + " in the envelope", self) from None
+            raise CheckFailed(enveloped, self) from None
         if found != code:
             raise CheckFailed(wanted, self)
         return self
@@ -262,10 +267,14 @@ class Client:
 def _text(body: bytes, most: int) -> str:
     """The beginning of a body as text."""
     if len(body) <= 4 * most:
-        return shorten(body.decode("utf-8", "replace"), most)
-    return (
-        f"{shorten(body[: 4 * most].decode('utf-8', 'replace')[: most - 24], most)} … ({len(body):,} bytes)"
-    )
+        return shorten(_decoded(body), most)
+    return f"{shorten(_decoded(body[: 4 * most])[: most - 24], most)} … ({len(body):,} bytes)"
+
+
+def _decoded(body: bytes) -> str:
+    """A body as text, with what is no UTF-8 as <ff>."""
+    text = body.decode("utf-8", "surrogateescape")
+    return _NO_UTF8.sub(lambda found: f"<{ord(found[0]) - 0xDC00:02x}>", text)
 
 
 def _kind(request: Request) -> str:

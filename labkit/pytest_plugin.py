@@ -204,8 +204,8 @@ class _Run:
             result = yield
         if violations := item.stash[_journal_of].violations:
             raise CheckFailed(
-                "every answer on the way to keep to openapi.yaml",
-                "\n".join(f"{v.where}: {v.message}" for v in violations[:3]),
+                "every answer on the way to keep to openapi.yaml (what this check is about was right)",
+                evidence.listed([f"{v.where}: {v.message}" for v in violations], 3),
             )
         return result
 

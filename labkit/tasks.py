@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from typing import Any
 
 from labkit.evidence import Blocked, CheckFailed, Journal, aside, expect, shorten
@@ -14,8 +15,11 @@ READS = "lab01.read.gives_the_task"
 
 CLIENT_FIELDS = ("title", "description", "priority", "type", "payload")
 """What the client sets; everything else of a task is the server's."""
-NOBODY = "00000000-0000-4000-8000-000000000000"
-"""A well-formed id that no task has."""
+
+
+def nobody() -> str:
+    """A well-formed id that no task has: another one each time, for a project may make a task of it."""
+    return str(uuid.uuid4())
 
 
 def create(api: Client, title: str = "a task", **fields: Any) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from labkit.evidence import CheckFailed, Journal, did, excerpt, harmless, shorte
     [
         ("plain, ünïcode 中文 🏳", "plain, ünïcode 中文 🏳"),
         ("\x1b[31mred\x1b[0m\x07", "\\x1b[31mred\\x1b[0m\\x07"),
-        ("\x1b]0;title\x07\x9b2J", "\\x1b]0;title\\x07\\x9b2J"),
+        ("\x1b]0;title\x07\x9b2J", "\\x1b]0;title\\x07\\u009b2J"),
         ("back\b\b\r\x7f", "back\\x08\\x08\\x0d\\x7f"),
         ("left\u202eright\u2028\U000e0041", "left\\u202eright\\u2028\\U000e0041"),
         ("half \ud800 pair", "half \\ud800 pair"),
@@ -55,7 +55,7 @@ def test_the_journal_shows_the_last_actions_and_counts_those_of_one_kind() -> No
             did(f"GET /tasks/{number}", kind="GET", curl=f"curl {number}")
         did("send SIGTERM to api")
         did("GET /health", curl="curl health")
-    assert journal.did() == "… GET /tasks/8 (the last of 9)\nsend SIGTERM to api\nGET /health"
+    assert journal.did() == "… GET /tasks/8 (after 8 others of its kind)\nsend SIGTERM to api\nGET /health"
     assert journal.did(most=9).splitlines()[0] == "start the api"
     assert journal.curls() == ["curl 8", "curl health"]
 

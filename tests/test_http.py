@@ -177,7 +177,7 @@ def test_the_wrong_status_or_code(serve: Serve) -> None:
     assert told.saw.startswith('404 {"data": null')
     assert failure(lambda: answer.expect_error(404, "gone")).expected == "404 with error code `gone`"
     bare = get(serve(response(b"oops", "404 Not Found")))
-    expected = "404 with error code `not_found` in the envelope"
+    expected = "404, in the envelope, with error code `not_found`"
     assert failure(lambda: bare.expect_error(404, "not_found")).expected == expected
 
 

@@ -53,11 +53,16 @@ def test_every_task_is_kept(api):
     ids = [text for created in _at_once(client) for text in created]
     after = tasks.total(api)
     count = CLIENTS * ROUNDS
-    expect(after == before + count, f"{count} tasks more", f"{after - before} tasks more")
+    expect(after == before + count, f"`meta.total` to grow by {count}", f"{before} before, {after} after")
     twice = [text for text, times in Counter(ids).items() if times > 1]
     expect(not twice, f"{count} different ids", f"{len(twice)} ids were given twice")
-    lost = [text for text in ids[::10] if api.get(f"/tasks/{text}").status != 200]
-    expect(not lost, "every created task to be found", f"{len(lost)} of them are not")
+    asked = [api.get(f"/tasks/{text}") for text in ids[::10]]
+    lost = [answer for answer in asked if answer.status != 200]
+    expect(
+        not lost,
+        f"each of the {len(asked)} tasks that we looked up to be found",
+        f"{len(lost)} of the {len(asked)} are not; the first answer: {lost[0]}" if lost else "",
+    )
 
 
 def _at_once(client):

@@ -6,7 +6,7 @@ import pytest
 
 from labkit import description
 from labkit.checks import check
-from labkit.evidence import expect
+from labkit.evidence import did, expect, listed
 
 HANDOUT = "lab-01-rest-api.md#the-contract"
 
@@ -49,7 +49,7 @@ def test_describes_its_parameters_and_bodies(differences):
 def test_answers_with_tasks_keep_to_it(stack):
     """Answers that carry tasks are as `openapi.yaml` says: every field, type, format and status.
 
-    Which of the fields in your answer would a client miss, and which would it stumble over?
+    A client is written against the contract alone. At which part of this answer would it stumble?
     """
     _keeps(stack, lambda path, status: path.startswith("/tasks") and status < 400)
 
@@ -58,7 +58,7 @@ def test_answers_with_tasks_keep_to_it(stack):
 def test_answers_about_the_service_keep_to_it(stack):
     """Answers of `/health`, `/info` and `/openapi.json` are as `openapi.yaml` says.
 
-    What would a monitoring system do with a field that is not always there?
+    What would a monitoring system do with an answer that differs from what was agreed?
     """
     _keeps(stack, lambda path, status: not path.startswith("/tasks") and status < 400)
 
@@ -73,12 +73,13 @@ def test_errors_keep_to_it(stack):
 
 
 def _none(sentences):
-    expect(not sentences, "nothing of openapi.yaml to be missing", "\n".join(sentences[:6]))
+    expect(not sentences, "nothing of openapi.yaml to be missing", listed(sentences, 6))
 
 
 def _keeps(stack, concerns):
+    did("ask for all that openapi.yaml describes, rightly and wrongly")
     sentences = [f"{v.where}: {v.message}" for v in stack.surveyed if concerns(*_place(v))]
-    expect(not sentences, "every answer to keep to openapi.yaml", "\n".join(sentences[:5]))
+    expect(not sentences, "every answer to keep to openapi.yaml", listed(sentences, 5))
 
 
 def _place(violation):

@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 from labkit import tasks
 from labkit.checks import check
 from labkit.evidence import expect
-from labkit.http import same_number
+from labkit.http import dump, same_number
 
 HANDOUT = "lab-01-rest-api.md#creating-tasks"
 WHOLE = {
@@ -36,12 +36,13 @@ def test_says_where(api):
     How does a client find what it just created without knowing how you build your paths?
     """
     answer = tasks.created(api, "Find me again")
-    wanted = f"/tasks/{answer.task['id']}"
+    task_id = answer.task["id"]
+    wanted = f"/tasks/{task_id}"
     location = answer.headers.get("location", "")
     expect(
         _path(location).lower() == wanted.lower(),
-        f"`Location: {wanted}`",
-        f"Location: {location}" if location else "no Location header",
+        "a `Location` that leads to the task in `data`",
+        f"Location: {location}, id {task_id}" if location else f"no Location header; id {task_id}",
     )
 
 
@@ -70,8 +71,8 @@ def test_fills_in_defaults(api):
     for name, value in {"description": "", "priority": 0, "type": "noop", "payload": {}}.items():
         expect(
             name in task and task[name] == value and not isinstance(task[name], bool),
-            f"`{name}` to be {value!r} by default",
-            f"{task.get(name, 'no such field')!r}",
+            f"`{name}` to be {_json(value)} by default",
+            _json(task[name]) if name in task else "there is no such field",
         )
 
 
@@ -86,8 +87,8 @@ def test_server_sets_the_rest(api):
     for name, value in wanted.items():
         expect(
             name in task and task[name] == value,
-            f"`{name}` of a new task to be {value!r}",
-            f"{task.get(name, 'no such field')!r}",
+            f"`{name}` of a new task to be {_json(value)}",
+            _json(task[name]) if name in task else "there is no such field",
         )
 
 
@@ -95,7 +96,7 @@ def test_server_sets_the_rest(api):
 def test_ids_are_uuids_of_their_own(api):
     """Every task gets an id of its own, a UUID, even if all else is equal.
 
-    Two tasks with the same title arrive in the same millisecond: are they one task or two?
+    What makes a task this one and no other, if everything that the client said about it is the same?
     """
     ids = [tasks.create(api, "The very same")["id"] for _ in range(5)]
     for text in ids:
@@ -130,7 +131,7 @@ def test_times_are_now_and_utc(api):
             and moment.utcoffset() == timedelta(0)
             and before - slack <= moment <= after + slack,
             f"`{name}` to be now, {before:%Y-%m-%dT%H:%M:%SZ}, as RFC 3339 in UTC",
-            repr(task.get(name, "no such field")),
+            _json(task[name]) if name in task else "there is no such field",
         )
 
 
@@ -152,6 +153,11 @@ def test_numbers_come_back_equal(api):
     for name, value in numbers.items():
         found = payload.get(name) if isinstance(payload, dict) else None
         expect(same_number(found, value), f"payload `{name}` to equal {value!r}", repr(found))
+
+
+def _json(value):
+    """A value as it goes over the wire."""
+    return dump(value).decode("utf-8", "backslashreplace")
 
 
 def _path(location):

@@ -29,7 +29,11 @@ def test_is_gone(api):
     api.delete(f"/tasks/{task['id']}").expect(204)
     api.get(f"/tasks/{task['id']}").expect_error(404, "not_found", "for a task that was deleted")
     after = tasks.total(api)
-    expect(after == total - 1, f"`meta.total` to go from {total} to {total - 1}", after)
+    expect(
+        after == total - 1,
+        "`meta.total` to be one less than before the DELETE",
+        f"{total} before, {after} after",
+    )
     for page in range(1, -(-after // 100) + 1):
         listed = [one["id"] for one in api.get(f"/tasks?limit=100&page={page}").expect(200).tasks]
         expect(task["id"] not in listed, "the deleted task to be in no list", f"it is on page {page}")
@@ -52,7 +56,7 @@ def test_never_was_is_404(api):
 
     How does your code notice that there was nothing to delete?
     """
-    api.delete(f"/tasks/{tasks.NOBODY}").expect_error(404, "not_found")
+    api.delete(f"/tasks/{tasks.nobody()}").expect_error(404, "not_found")
 
 
 @check(points=0.2, read=HANDOUT)

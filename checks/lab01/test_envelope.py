@@ -73,13 +73,14 @@ def test_errors_are_complete(api):
 
     What would you want to read in a client's log at three in the morning?
     """
-    for answer in (
-        api.get("/nowhere"),
-        api.get(f"/tasks/{tasks.NOBODY}"),
-        api.request("PATCH", "/tasks"),
-        api.post("/tasks", json={}),
-        api.post("/tasks", body=b"x", content_type="text/plain"),
+    for method, path, sent in (
+        ("GET", "/nowhere", {}),
+        ("GET", f"/tasks/{tasks.nobody()}", {}),
+        ("PATCH", "/tasks", {}),
+        ("POST", "/tasks", {"json": {}}),
+        ("POST", "/tasks", {"body": b"x", "content_type": "text/plain"}),
     ):
+        answer = api.request(method, path, **sent)
         error = answer.error
         expect(
             isinstance(error.get("code"), str)

@@ -29,7 +29,7 @@ def test_fuzzing(fuzzed):
 def test_stateful(fuzzed):
     """Requests that follow one another, create, read, replace, delete and read again, fit together.
 
-    What does your service remember between two requests, and for how long?
+    The next request is made from your last answer. Can a program that knows only the contract go on from it?
     """
     _nothing_found(fuzzed, "stateful")
 
@@ -41,5 +41,7 @@ def _nothing_found(fuzzed, phase):
         first = result.findings[0]
         did(f"{first.operation}: {first.title}", curl=first.curl)
         others = len(result.findings) - 1
-        more = f"\n… and {others} more, each of another kind" if others else ""
+        more = (
+            "\n… and one more finding" if others == 1 else f"\n… and {others} more findings" if others else ""
+        )
         fail("nothing to be found", f"{first.title} ({first.operation}): {first.explanation}{more}")

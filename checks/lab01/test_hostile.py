@@ -96,7 +96,7 @@ def test_invalid_utf8(api):
     Which bytes can never occur in UTF-8, and who in your service would notice them?
     """
     for title in (b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xc0\x80"):
-        refuses(api, b'{"title": "' + title + b'"}', "for bytes that are no UTF-8")
+        refuses(api, b'{"title": "' + title + b'"}', f"for the bytes {title.hex(' ')}, which are no UTF-8")
 
 
 @check(points=0.2, read=HANDOUT)

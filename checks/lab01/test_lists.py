@@ -120,6 +120,7 @@ def test_order_is_by_creation(listed, the_tasks):
     If you don't say in which order, who chooses one?
     """
     answer = listed.get("/tasks?limit=100").expect(200)
+    expect(len(answer.tasks) == COUNT, f"all {COUNT} tasks on one page of 100", _titles(answer))
     times = _times(answer)
     expect(times == sorted(times), "`created_at` to rise from task to task", _titles(answer))
     ids = _ids(answer)
@@ -160,7 +161,7 @@ def test_total_counts_all(listed):
 def test_status_filters(listed):
     """`status` keeps only the tasks in that status, and `total` counts after the filter.
 
-    Do you filter before you cut the page, or after it?
+    A page tells two things: which tasks, and how many in all. Where does each of them learn of the filter?
     """
     answer = listed.get("/tasks?status=pending&limit=100").expect(200)
     expect(
@@ -194,9 +195,9 @@ def test_page_past_the_end_is_empty(listed):
 
 @check(points=0.2, read=HANDOUT)
 def test_bad_limits_are_refused(api):
-    """A limit that is no whole number from 1 to 100 is refused.
+    """A limit is written in digits alone and lies between 1 and 100; anything else is refused.
 
-    What would you answer to somebody who asks for a million tasks, or for -1?
+    Who decides in your service what counts as a number in a query, and how generous are they?
     """
     for value in ("0", "101", "-1", "ten", "1.0", "1e1", "1_0", "%2B5", "9" * 40):
         api.get(f"/tasks?limit={value}").expect_error(400, "invalid_request", f"for limit={value[:12]}")
@@ -204,7 +205,7 @@ def test_bad_limits_are_refused(api):
 
 @check(points=0.15, read=HANDOUT)
 def test_bad_pages_are_refused(api):
-    """A page that is no whole number from 1 to 100000 is refused.
+    """A page is written in digits alone and lies between 1 and 100000; anything else is refused.
 
     How far does the database have to count before it can show page 100001?
     """

@@ -140,14 +140,14 @@ def test_order_of_the_answers(api):
     api.put("/tasks/7", body=b"x", content_type="text/plain").expect_error(
         415, "unsupported_media_type", "for the media type, before the validity of the id"
     )
-    api.put(f"/tasks/{tasks.NOBODY}", json={"title": ""}).expect_error(
+    api.put(f"/tasks/{tasks.nobody()}", json={"title": ""}).expect_error(
         400, "invalid_request", "for the validity, before the existence"
     )
 
 
 def _paths(api):
     """Every path of the contract, with an id where one is needed, and its declared methods."""
-    return {path.replace("{id}", tasks.NOBODY): declared for path, declared in api.contract.paths().items()}
+    return {path.replace("{id}", tasks.nobody()): declared for path, declared in api.contract.paths().items()}
 
 
 def _undeclared(api):

@@ -37,7 +37,7 @@ def test_unknown_task_is_404(api):
 
     What should a client do after a 404, and would it do the same after a 400 or a 500?
     """
-    api.get(f"/tasks/{tasks.NOBODY}").expect_error(404, "not_found")
+    api.get(f"/tasks/{tasks.nobody()}").expect_error(404, "not_found")
 
 
 @check(points=0.2, read=HANDOUT)
@@ -46,7 +46,7 @@ def test_malformed_id_is_400(api):
 
     Who should notice that an id cannot exist: your route, or the place where the tasks are kept?
     """
-    for text in ("7", "not-a-uuid", tasks.NOBODY.replace("-", ""), tasks.NOBODY + "0"):
+    for text in ("7", "not-a-uuid", tasks.nobody().replace("-", ""), tasks.nobody() + "0"):
         api.get(f"/tasks/{text}").expect_error(400, "invalid_request")
         api.delete(f"/tasks/{text}").expect_error(400, "invalid_request")
         api.put(f"/tasks/{text}", json={"title": "x"}).expect_error(400, "invalid_request")

@@ -36,8 +36,10 @@ def test_is_there_afterwards(api):
     task = tasks.create(api, "Rewrite me")
     answer = api.put(f"/tasks/{task['id']}", json=NEW).expect(200).task
     after = tasks.read(api, task)
-    wrong = [name for name in NEW if after.get(name) != answer.get(name)]
-    expect(not wrong, "GET to read what PUT answered", f"other values of {', '.join(wrong)}: {after}")
+    sent = {name: answer.get(name) for name in NEW}
+    tasks.expect_same(
+        {name: after.get(name) for name in NEW}, sent, "GET to read what PUT answered, the task"
+    )
 
 
 @check(points=0.2, read=HANDOUT)
@@ -124,7 +126,7 @@ def test_can_be_repeated(api):
     first = api.put(path, json=NEW).expect(200).task
     second = api.put(path, json=NEW).expect(200).task
     differing = [name for name in first if name != "updated_at" and first[name] != second.get(name)]
-    expect(not differing, "nothing but `updated_at` to differ", f"{', '.join(differing)} differ")
+    expect(not differing, "nothing but `updated_at` to differ", f"these differ, too: {', '.join(differing)}")
     after = tasks.total(api)
     expect(after == total, f"{total} tasks, as before", f"{after} tasks")
 
@@ -135,5 +137,6 @@ def test_creates_nothing(api):
 
     Who gives a new task its id?
     """
-    api.put(f"/tasks/{tasks.NOBODY}", json=NEW).expect_error(404, "not_found")
-    api.get(f"/tasks/{tasks.NOBODY}").expect_error(404, "not_found")
+    path = f"/tasks/{tasks.nobody()}"
+    api.put(path, json=NEW).expect_error(404, "not_found")
+    api.get(path).expect_error(404, "not_found")

@@ -4,7 +4,7 @@ import uuid
 
 from labkit import tasks
 from labkit.checks import check
-from labkit.evidence import expect
+from labkit.evidence import expect, shorten
 
 HANDOUT = "lab-01-rest-api.md#request-ids"
 HEADER = "X-Request-ID"
@@ -18,7 +18,7 @@ def test_given_id_comes_back(api):
     """
     for given in ("order-4711", "a", "A.b_c-9" * 18, str(uuid.uuid4())):
         answer = api.get("/health", headers={HEADER: given})
-        expect(answer.headers.get(HEADER) == given, f"{HEADER}: {given}", _shown(answer))
+        expect(answer.headers.get(HEADER) == given, f"the {HEADER} that we sent, {given}", _shown(answer))
 
 
 @check(points=0.2, read=HANDOUT)
@@ -42,7 +42,10 @@ def test_unusable_id_is_replaced(api):
     Where does this text go: into how many logs, files and terminals, and what could it do there?
     """
     for given in ("x" * 129, "two words", "semi;colon", '{"level":"error"}', "<b>"):
-        _made(api.get("/health", headers={HEADER: given}))
+        _made(
+            api.get("/health", headers={HEADER: given}),
+            f"in the place of {shorten(given, 60)}, which we sent",
+        )
 
 
 @check(points=0.2, read=HANDOUT)
@@ -51,19 +54,19 @@ def test_is_on_errors_too(api):
 
     For which answers will somebody want to look into the logs?
     """
-    headers = {HEADER: "look-me-up"}
-    for answer in (
-        api.get("/nowhere", headers=headers),
-        api.request("PATCH", "/tasks", headers=headers),
-        api.get("/tasks?limit=0", headers=headers),
-        api.get(f"/tasks/{tasks.NOBODY}", headers=headers),
-        api.post("/tasks", json={}, headers=headers),
-        api.post("/tasks", body=b"x", content_type="text/plain", headers=headers),
-        api.post("/tasks", body=b"x" * 70_000, headers=headers),
+    for method, path, sent in (
+        ("GET", "/nowhere", {}),
+        ("PATCH", "/tasks", {}),
+        ("GET", "/tasks?limit=0", {}),
+        ("GET", f"/tasks/{tasks.nobody()}", {}),
+        ("POST", "/tasks", {"json": {}}),
+        ("POST", "/tasks", {"body": b"x", "content_type": "text/plain"}),
+        ("POST", "/tasks", {"body": b"x" * 70_000}),
     ):
+        answer = api.request(method, path, headers={HEADER: "look-me-up"}, **sent)
         expect(
             answer.headers.get(HEADER) == "look-me-up",
-            f"{HEADER}: look-me-up with the {answer.status}",
+            f"the {HEADER} that we sent, look-me-up, with the {answer.status} as well",
             _shown(answer),
         )
 
@@ -75,7 +78,11 @@ def test_is_kept_with_the_task(api):
     The worker runs the task an hour later. How will its log lines be found beside yours?
     """
     answer = tasks.created(api, headers={HEADER: "created-by-this"})
-    expect(answer.task.get("request_id") == "created-by-this", "`request_id` created-by-this", answer)
+    expect(
+        answer.task.get("request_id") == "created-by-this",
+        f"`request_id` to be the {HEADER} that we sent, created-by-this",
+        answer,
+    )
     api.put(f"/tasks/{answer.task['id']}", json={"title": "y"}, headers={HEADER: "changed-by-that"}).expect(
         200
     )
@@ -89,16 +96,16 @@ def test_is_kept_with_the_task(api):
     )
 
 
-def _made(answer):
+def _made(answer, because=""):
     found = answer.headers.get(HEADER, "")
     try:
         uuid.UUID(found)
     except ValueError:
         found = ""
-    expect(bool(found), f"a new {HEADER}, a UUID", _shown(answer))
+    expect(bool(found), f"a new {HEADER}, a UUID {because}".rstrip(), _shown(answer))
     return found
 
 
 def _shown(answer):
     found = answer.headers.get(HEADER)
-    return f"no {HEADER}" if found is None else f"{HEADER}: {found[:140]}"
+    return f"no {HEADER}" if found is None else f"{HEADER}: {shorten(found, 140)}"

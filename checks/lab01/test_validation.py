@@ -221,7 +221,7 @@ def test_server_fields_are_refused(api):
     What could a client do that may set `status` or `attempts` itself?
     """
     for name, value in {
-        "id": tasks.NOBODY,
+        "id": tasks.nobody(),
         "status": "completed",
         "attempts": 0,
         "result": None,

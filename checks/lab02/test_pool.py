@@ -62,9 +62,9 @@ def test_errors_give_connections_back(own_api):
     with own_api(fresh=True, DB_POOL_MAX="2") as own:
         task = tasks.create(own.api)
         for number in range(6):
-            own.api.get(f"/tasks/{tasks.NOBODY}").expect(404)
-            own.api.put(f"/tasks/{tasks.NOBODY}", json={"title": "x"}).expect(404)
-            own.api.delete(f"/tasks/{tasks.NOBODY}").expect(404)
+            own.api.get(f"/tasks/{tasks.nobody()}").expect(404)
+            own.api.put(f"/tasks/{tasks.nobody()}", json={"title": "x"}).expect(404)
+            own.api.delete(f"/tasks/{tasks.nobody()}").expect(404)
             own.api.post("/tasks", json={"title": ""}).expect(400)
             own.api.get(f"/tasks?limit={number - 5}").expect(400)
         own.probe.execute("ALTER TABLE tasks RENAME TO tasks_away")
@@ -88,7 +88,7 @@ def test_holds_no_transaction_open(api, probe):
     task = tasks.create(api)
     api.get("/tasks")
     api.put(f"/tasks/{task['id']}", json={"title": "x"})
-    api.get(f"/tasks/{tasks.NOBODY}")
+    api.get(f"/tasks/{tasks.nobody()}")
 
     def open_ones():
         return probe.query(

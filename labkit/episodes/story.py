@@ -28,7 +28,7 @@ from labkit.logs import Entry
 from labkit.plays import House
 from labkit.services import Line
 from labkit.stage import Stage
-from labkit.tasks import NOBODY
+from labkit.tasks import nobody
 
 TIME_ZONE = "Asia/Kolkata"
 """Where the services believe to be: five and a half hours from UTC."""
@@ -184,7 +184,7 @@ def _requests(client: Client, told: Story) -> None:
     for key, method, path in (
         ("health", "GET", "/health"),
         ("list", "GET", "/tasks?limit=3&status=pending"),
-        ("missing", "GET", f"/tasks/{NOBODY}"),
+        ("missing", "GET", f"/tasks/{nobody()}"),
         ("nowhere", "GET", "/nowhere?token=hidden"),
         ("method", "DELETE", "/tasks"),
         ("path", "GET", f"/tasks/%0A%7B%22msg%22:%22{FORGED}%22%7D%0D%0A%1b%5B31m"),

@@ -240,9 +240,13 @@ class _Page:
         """The text in lines of at most `width` columns, no more of them than its kind may have.
 
         Indented lines are an excerpt of a log, of which the end tells most: there the beginning goes first.
+        Of what was done the last tells most: what went before may have a line each.
         """
         most = _MOST_LINES[kind]
-        parts = [self.wrap(harmless(line), width) for line in text.split("\n")]
+        given = [harmless(line) for line in text.split("\n")]
+        parts = [self.wrap(line, width) for line in given]
+        if kind == "did" and sum(map(len, parts)) > most:
+            parts = [*([self.fit(line, width)] for line in given[:-1]), parts[-1]]
         while sum(map(len, parts)) > most:
             excerpt = [index for index, part in enumerate(parts) if part[0].startswith("  ")]
             if len(excerpt) < 2:
