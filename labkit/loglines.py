@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _FIRST = ("level", "msg", "error")
 _LEFT_OUT = ("timestamp", "service")
+_NAMES_AN_ERROR = re.compile(
+    r"[\w.]*(?:Error|Exception)\b|FAILED\b|FATAL\b|ERROR\b|[\w.]+\.errors\.\w+|\([\w.]+\.errors\."
+)
+
+
+def telling(lines: Sequence[str], most: int) -> list[str]:
+    """The last `most` of some lines; where none of them names the error, the last one that does stands before
+    them."""
+    last = list(lines[-most:])
+    named = [line for line in lines if _NAMES_AN_ERROR.match(line.strip())]
+    return last if not named or any(map(_NAMES_AN_ERROR.match, last)) else [named[-1], *last[1:]]
 
 
 def readable(line: str) -> str:

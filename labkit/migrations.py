@@ -13,6 +13,7 @@ from psycopg.sql import SQL
 from labkit import rows, schema, services
 from labkit.deadlines import scaled
 from labkit.evidence import shorten
+from labkit.loglines import telling
 from labkit.postgres import Database
 from labkit.probe import Locked, Probe
 from labkit.project import Project, ProjectError
@@ -26,6 +27,7 @@ STEP_S = 20.0
 """How long a step may take (scaled to the machine)."""
 _MORE_ROWS = 20
 _MOST_STEPS = 100
+_LINES_READ = 200
 _LOCK_S = 3
 """How long we wait, after a command has ended, for a lock that it should have given back."""
 
@@ -47,9 +49,9 @@ class Step:
     """One run of migrate-one or rollback-one that changed something, and the database after it.
 
     `trouble` says what went wrong with the command, in a few lines, or is empty. `refused` is PostgreSQL's
-    word if it did not take `INSERT INTO tasks (title) VALUES ('…')` afterwards. `lost` counts the rows that
-    are gone or have other values; a null may become anything. `changed` are the tables besides `tasks` whose
-    content is another than before.
+    word if it did not take `INSERT INTO tasks (title) VALUES ('…')` afterwards. `lost` says which rows are
+    gone or have other values, or is empty; a null may become anything. `changed` are the tables besides
+    `tasks` whose content is another than before.
     """
 
     direction: Direction
@@ -57,7 +59,7 @@ class Step:
     schema: Schema
     trouble: str
     refused: str = ""
-    lost: int = 0
+    lost: str = ""
     changed: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
@@ -78,6 +80,8 @@ class Walk:
     again: Schema = field(default_factory=dict)
     again_trouble: str = ""
     """What went wrong with the last `migrate`, in a few lines."""
+    said: list[str] = field(default_factory=list)
+    """The last lines of the `migrate-one` that changed nothing any more."""
     statements: list[str] = field(default_factory=list)
     """The DDL of all steps up but the first, in order; empty where it cannot be had."""
 
@@ -89,6 +93,15 @@ class Walk:
     def records(self) -> set[str]:
         """The tables besides `tasks` that every step has changed: where the tool keeps the revision."""
         return set(frozenset.intersection(*(step.changed for step in self.steps))) if self.steps else set()
+
+    def __str__(self) -> str:
+        """What was done on the way."""
+        up = f"from an empty database {len(self.up)} × migrate-one"
+        table = any("table tasks" in step.schema for step in self.up)
+        done = [up + (f", {ROWS:,} rows with nulls wherever one may be" if table else "")]
+        done += [f"{len(self.down)} × rollback-one"] if self.down else []
+        done += ["then migrate"] if self.again else []
+        return ", ".join(done)
 
     def first_with(self, column: str) -> int:
         """The number of the first step up after which `tasks` has that column; 0 if there is none."""
@@ -114,6 +127,7 @@ def walk(
         for number in range(1, _MOST_STEPS):
             step = _step(route, probe, "up", number)
             if step is None:
+                found.said = list(route.heard)
                 break
             found.up.append(step)
             if step.trouble:
@@ -143,6 +157,8 @@ class _Route:
     database: Database
     newest: Callable[[], Schema | None]
     settings: Mapping[str, str]
+    heard: list[str] = field(default_factory=list)
+    """The last lines of the last command that came to an end."""
 
 
 def _listen(probe: Probe) -> bool:
@@ -169,7 +185,8 @@ def _run(route: _Route, process_type: str) -> str:
         settings = {**route.settings, "DATABASE_URL": route.database.url}
         ended = services.run(route.project, process_type, settings, STEP_S)
     except ProjectError as error:
-        return f"{error.saw} (expected {error.expected})"
+        return f"expected {error.expected}; {error.saw}"
+    route.heard[:] = _last_words(ended, 3)
     return "" if ended.exit_code == 0 else told(ended)
 
 
@@ -177,7 +194,11 @@ def told(ended: Service) -> str:
     """How a command came to its end, and its last lines."""
     code = ended.exit_code or 0
     how = f"status {code}" if code >= 0 else f"it was ended by signal {-code} ({signal.strsignal(-code)})"
-    return "\n".join([how, *(shorten(line, 160) for line in ended.log(5))])
+    return "\n".join([how, *_last_words(ended)])
+
+
+def _last_words(ended: Service, most: int = 5) -> list[str]:
+    return [shorten(line, 160) for line in telling(ended.log(_LINES_READ), most)]
 
 
 def made_by_the_tool(
@@ -215,7 +236,7 @@ def _step(route: _Route, probe: Probe, direction: Direction, number: int, steps_
             return None
         if direction == "up" and _is_the_top(route, after.schema):
             return None
-    lost, refused = 0, ""
+    lost, refused = "", ""
     if "tasks" in schema.tables(after.schema):
         lost = rows.lost(before.rows, after.rows)
         if not trouble:
@@ -224,7 +245,7 @@ def _step(route: _Route, probe: Probe, direction: Direction, number: int, steps_
             count = _MORE_ROWS if before.rows else ROWS
             refused = rows.insert(probe, columns, count, columns if direction == "down" else new)
     elif direction == "down" and number < steps_up:
-        lost = len(before.rows)  # the table is to go with the step that made it, and not before
+        lost = rows.lost(before.rows, {})  # the table is to go with the step that made it, and not before
     names = before.contents.keys() | after.contents.keys()
     changed = frozenset(name for name in names if before.contents.get(name) != after.contents.get(name))
     return Step(direction, number, after.schema, trouble, refused, lost, changed)

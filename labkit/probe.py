@@ -117,7 +117,7 @@ class Probe:
 
     def insert(self, **columns: object) -> str:
         """INSERT a task in plain SQL and return its id; fails the check if the table refuses it."""
-        shown = ", ".join(f"{name} {evidence.shorten(repr(value), 40)}" for name, value in columns.items())
+        shown = ", ".join(f"{name} {_shown(value)}" for name, value in columns.items())
         expected = f"the table to take a row with {shown}"
         try:
             task_id = self._insert(**columns)
@@ -314,3 +314,8 @@ def _first_line(error: Exception) -> str:
 def _refusal(error: Exception) -> str:
     """Why the server has let nobody in, without the address that was tried."""
     return " ".join(str(error).rpartition("FATAL:")[2].split())
+
+
+def _shown(value: object) -> str:
+    """A value as a student would write it, its length counted without quotes."""
+    return f"'{evidence.shorten(value, 40)}'" if isinstance(value, str) else evidence.shorten(repr(value), 40)

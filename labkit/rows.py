@@ -9,6 +9,7 @@ from typing import LiteralString
 import psycopg
 from psycopg.sql import SQL, Composable, Composed, Identifier
 
+from labkit.evidence import shorten
 from labkit.probe import Probe
 from labkit.schema import Schema
 
@@ -37,15 +38,35 @@ def _as_text(name: str, definition: str) -> Composable:
     return SQL(text).format(Identifier(name))
 
 
-def lost(before: Rows, after: Rows) -> int:
-    """How many rows are gone or have other values; a null may have become anything."""
-    return sum(
-        task_id not in after
-        or any(
-            value is not None and after[task_id].get(name, value) != value for name, value in values.items()
-        )
+def lost(before: Rows, after: Rows) -> str:
+    """How many rows are gone, and how many have other values, with an example; empty if none. A null may have
+    become anything."""
+    gone = sum(task_id not in after for task_id in before)
+    changed = [
+        (values, name, after[task_id][name])
         for task_id, values in before.items()
-    )
+        if task_id in after and (name := _changed(values, after[task_id]))
+    ]
+    said = [f"{_rows(gone)} gone"] if gone else []
+    if changed:
+        values, name, now = min(changed, key=lambda change: change[0].get("title") or "")
+        example = f"{values.get('title')!r} had {name} {_shown(values[name])}, now {_shown(now)}"
+        said.append(f"{_rows(len(changed))} changed: {example}")
+    return "; ".join(said)
+
+
+def _changed(before: dict[str, str | None], after: dict[str, str | None]) -> str:
+    """The first column that has another value, though it held one; empty if there is none."""
+    held = (name for name, value in before.items() if value is not None)
+    return next((name for name in held if after.get(name, before[name]) != before[name]), "")
+
+
+def _rows(count: int) -> str:
+    return "1 row" if count == 1 else f"{count:,} rows"
+
+
+def _shown(value: str | None) -> str:
+    return "null" if value is None else repr(shorten(value, 60))
 
 
 def insert(probe: Probe, columns: Schema, count: int, unfilled: Collection[str]) -> str:

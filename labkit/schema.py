@@ -126,10 +126,10 @@ def without(schema: Mapping[str, str], ignored: set[str]) -> Schema:
 
 def differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
     """What differs, a sentence each."""
-    lines = [f"{name} is gone" for name in before if name not in after]
-    lines += [f"{name} is new" for name in after if name not in before]
+    lines = [f"{name} is missing" for name in before if name not in after]
+    lines += [f"{name} should not be there" for name in after if name not in before]
     lines += [
-        f"{name} was {before[name]!r}, is {after[name]!r}"
+        f"{name} should be {before[name]!r}, is {after[name]!r}"
         for name in before
         if name in after and before[name] != after[name]
     ]

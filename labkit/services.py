@@ -21,11 +21,13 @@ from typing import IO, Any, Protocol
 import psutil
 
 from labkit import evidence, guard
-from labkit.deadlines import Patience, allowed, wait_until
+from labkit.deadlines import Patience, allowed, stated, wait_until
 from labkit.errors import LabError
+from labkit.loglines import readable, telling
 from labkit.project import Project, ProjectError, environment
 
 _LINES_KEPT = 20_000
+_LINES_READ = 200
 _LINE_LENGTH_KEPT = 16_384
 _CHARACTERS_KEPT = 16_000_000
 _PORTS_TRIED = 200
@@ -267,7 +269,7 @@ def run(project: Project, process_type: str, settings: Mapping[str, str], within
     with running(project, process_type, settings) as service:
         if service.wait(within) is None:
             raise ProjectError(
-                f"`{process_type}` to end within {allowed(within):.0f} s", _with_log("it still runs", service)
+                f"`{process_type}` to end {stated(within)}", _with_log("it still runs", service)
             )
         return service
 
@@ -360,7 +362,7 @@ def how_it_ended(code: int) -> str:
 
 
 def _with_log(text: str, service: Service, most: int = 6) -> str:
-    lines = [evidence.shorten(line, 200) for line in service.log(most)]
+    lines = [evidence.shorten(readable(line), 200) for line in telling(service.log(_LINES_READ), most)]
     if not lines:
         return f"{text}; it printed nothing"
     return "\n".join([f"{text}; its last lines:", *(f"  {line}" for line in lines)])

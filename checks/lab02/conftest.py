@@ -176,8 +176,8 @@ def advised(walk) -> None:
 @pytest.fixture
 def walk(the_project, beside) -> migrations.Walk:
     """The walk through the migrations; where it broke off is for the checks to say."""
-    did("migrate-one until nothing changes, rollback-one as often, then migrate; rows at every level")
     walk, journal = beside["walk"].result()
+    did(str(walk))
     evidence.journal().waits.extend(journal.waits)
     return walk
 

@@ -106,8 +106,8 @@ def test_rows_equal_answers(api, probe):
         expect(name in row, f"a column `{name}` in `tasks`", f"columns {', '.join(row)}")
         expect(
             _same(task[name], row[name]),
-            f"column `{name}` to hold {task[name]!r}, as the answer says",
-            repr(row[name]),
+            f"`{name}` in the answer to be what the column holds: {_shown(row[name])}",
+            _shown(task[name]),
         )
 
 
@@ -139,16 +139,16 @@ def test_reads_what_others_wrote(api, probe):
 def test_two_services_see_the_same(api, own_api):
     """Two API processes on one database see each other's tasks.
 
-    Tomorrow there are three copies of your service behind a load balancer. What must not be in their memory?
+    Tomorrow three copies of your service share the work. Where does each have from what it tells of a task?
     """
     with own_api() as other:
         task = tasks.create(api, "Created here")
         path = f"/tasks/{task['id']}"
         there = other.api.get(path).expect(200, "from the second process").task
-        expect(there == task, f"the same task: {task}", there)
+        tasks.expect_same(there, task, "from the second process, the task")
         changed = api.put(path, json={"title": "Changed here"}).expect(200).task
         there = other.api.get(path).expect(200, "from the second process").task
-        expect(there == changed, f"the task as the first process has changed it: {changed}", there)
+        tasks.expect_same(there, changed, "from the second process, the task that the first has changed,")
         other.api.delete(path).expect(204)
         api.get(path).expect_error(404, "not_found", "after the second process deleted it")
 
@@ -167,8 +167,8 @@ def test_filters_by_status(api, probe):
         answer = api.get(f"/tasks?status={status}&limit=2&page=2").expect(200)
         expect(
             [task.get("status") for task in answer.tasks] == [status] and answer.meta.get("total") == 3,
-            f"the third of 3 {status} tasks on page 2 of 2",
-            answer,
+            f"one {status} task on page 2 of 2, and a total of 3",
+            f"{[task.get('title') for task in answer.tasks]}, total {answer.meta.get('total')}",
         )
 
 
@@ -227,9 +227,13 @@ def test_delete_removes_the_row(api, probe):
     expect(probe.row(task["id"]) is None, "no row for the deleted task", "its row is still there")
     expect(
         probe.count() == before - 1 and probe.row(other["id"]) is not None,
-        "one row less",
-        f"{probe.count()} rows",
+        f"{before - 1} rows, one less than before, the other task among them",
+        f"{probe.count()} rows, {'with' if probe.row(other['id']) else 'without'} the other task",
     )
+
+
+def _shown(value):
+    return value.isoformat() if isinstance(value, datetime) else repr(value)
 
 
 def _same(answered, stored):

@@ -30,7 +30,7 @@ def test_refuses_unknown_statuses(stack, probe):
 def test_refuses_wrong_priorities(stack, probe):
     """The table takes priorities from -100 to 100, and no null.
 
-    What does `ORDER BY priority` make of a null?
+    The highest priority goes first. What would two billion do to all others, and what does a null do?
     """
     for priority in (-100, 100):
         probe.insert(title="x", priority=priority)
@@ -43,7 +43,7 @@ def test_refuses_wrong_priorities(stack, probe):
 def test_refuses_wrong_titles(stack, probe):
     """The table takes titles of 1 to 200 characters, and no null.
 
-    Does your column count bytes or characters?
+    What does your column count, bytes or characters, and from how many on?
     """
     probe.insert(title="🌴" * 200)
     for title, which in (

@@ -56,8 +56,10 @@ class Outage:
     back: Exchange | None = None
     """/health after its return: the first 200, or what it said when the time was up."""
     after: dict[str, Exchange] = field(default_factory=dict)
-    promised: list[str] = field(default_factory=list)
-    rows: list[str] = field(default_factory=list)
+    promised: list[tuple[str, str]] = field(default_factory=list)
+    """Id and title of what was answered with 201."""
+    rows: list[tuple[str, str]] = field(default_factory=list)
+    """Id and title of what was in the table in the end."""
     ended: int | None = None
     """The exit status of the API, should it have ended."""
     journal: Journal = field(default_factory=Journal)
@@ -84,7 +86,8 @@ def observe(project: Project, contract: Contract) -> Outage:
         finally:
             service.kill()
         probe = Probe.of(database)
-        found.rows = [row["id"] for row in probe.query("SELECT id::text AS id FROM tasks")]
+        rows = probe.query("SELECT id::text AS id, title FROM tasks")
+        found.rows = [(row["id"], row["title"]) for row in rows]
         probe.close()
     return found
 
@@ -112,10 +115,10 @@ def _observe(found: Outage, server: PrivateServer, api: Client) -> None:
         "GET /tasks/{id}": _exchange(lambda: api.get(path)),
         "POST /tasks": _exchange(lambda: api.post("/tasks", json={"title": "after"})),
     }
-    created = [found.during["POST /tasks"].answer, found.after["POST /tasks"].answer]
+    created = {"during": found.during["POST /tasks"].answer, "after": found.after["POST /tasks"].answer}
     found.promised = [
-        *before,
-        *(a.task["id"] for a in created if isinstance(a, Response) and a.status == 201),
+        *((task_id, f"before {number}") for number, task_id in enumerate(before)),
+        *((a.task["id"], t) for t, a in created.items() if isinstance(a, Response) and a.status == 201),
     ]
 
 
