@@ -13,33 +13,13 @@ HANDOUT = "lab-02-database.md#finishing-what-was-begun"
 
 @check(points=0.6, read=HANDOUT)
 def test_request_in_flight_is_answered(own_api):
-    """A request that waits for the database when SIGTERM arrives still gets its answer, no new ones come in,
-    and the API then exits 0.
+    """A request that waits for the database when SIGTERM or SIGINT arrives still gets its answer, no new ones
+    come in, and the API then exits 0.
 
     During a rolling update your service is stopped a hundred times a day. What do its clients notice?
     """
-    with own_api(SHUTDOWN_TIMEOUT="20s") as own, ThreadPoolExecutor(1) as pool:
-        with own.probe.locked_table():
-            answer = pool.submit(own.api.post, "/tasks", json={"title": "in flight"})
-            expect(
-                own.probe.wait_for_waiting(1),
-                "the request to wait for the locked table",
-                f"it has its answer: {answer.result()}" if answer.done() else "nobody waits",
-            )
-            own.service.send(signal.SIGTERM)
-            wait([answer], timeout=0.7)  # not scaled: the API may have deadlines of its own
-            expect(
-                own.service.exit_code is None,
-                "the API to wait for the request in flight",
-                f"it ended with status {own.service.exit_code}",
-            )
-            port = int(own.service.settings["API_PORT"])
-            closed = wait_until(lambda: not services.accepts_connections(port), within=2)
-            expect(bool(closed), "no new connections from SIGTERM on", f"port {port} still takes them")
-        created = answer.result().expect(201, "for the request in flight").task
-        code = own.service.wait(within=6)
-        expect(code == 0, "exit status 0 soon after the answer", _said(code))
-        expect(own.probe.row(created["id"]) is not None, "the task in the table", "no such row")
+    for number in (signal.SIGTERM, signal.SIGINT):
+        _finishes_on(number, own_api)
 
 
 @check(points=0.4, read=HANDOUT)
@@ -108,6 +88,31 @@ def test_one_delete_wins(api, probe):
             probe.wait_for_waiting(2)
     statuses = sorted(answer.result().status for answer in answers)
     expect(statuses == [204, 404, 404, 404, 404], "204 once and 404 four times", statuses)
+
+
+def _finishes_on(number, own_api):
+    with own_api(SHUTDOWN_TIMEOUT="20s") as own, ThreadPoolExecutor(1) as pool:
+        with own.probe.locked_table():
+            answer = pool.submit(own.api.post, "/tasks", json={"title": "in flight"})
+            expect(
+                own.probe.wait_for_waiting(1),
+                "the request to wait for the locked table",
+                f"it has its answer: {answer.result()}" if answer.done() else "nobody waits",
+            )
+            own.service.send(number)
+            wait([answer], timeout=1.5)  # not scaled: the API may have deadlines of its own
+            expect(
+                own.service.exit_code is None,
+                "the API to wait for the request in flight",
+                f"it ended with status {own.service.exit_code}",
+            )
+            port = int(own.service.settings["API_PORT"])
+            closed = wait_until(lambda: not services.accepts_connections(port), within=2)
+            expect(bool(closed), f"no new connections from {number.name} on", f"port {port} still takes them")
+        created = answer.result().expect(201, "for the request in flight").task
+        code = own.service.wait(within=6)
+        expect(code == 0, "exit status 0 soon after the answer", _said(code))
+        expect(own.probe.row(created["id"]) is not None, "the task in the table", "no such row")
 
 
 def _of(task):
