@@ -97,6 +97,11 @@ class Service:
         return f"http://{self.settings['API_HOST']}:{self.settings['API_PORT']}"
 
     @property
+    def called(self) -> str:
+        """What it is called where there may be several: by its WORKER_ID, if it was given one."""
+        return f"{self.name} {self.settings.get('WORKER_ID', '')}".rstrip()
+
+    @property
     def exit_code(self) -> int | None:
         """None while it runs; negative: the number of the signal that ended it."""
         return self.process.poll()
@@ -113,7 +118,7 @@ class Service:
     def send(self, number: signal.Signals) -> None:
         """Send a signal to the process itself (not to its children), as a supervisor does. Who is frozen, or
         woken, is so with its children: any of them may be the one that works."""
-        evidence.did(f"send {number.name} to {self.name}")
+        evidence.did(f"send {number.name} to {self.called}")
         freezes = number in (signal.SIGSTOP, signal.SIGCONT)
         self._told_to_end |= not freezes
         if self.exit_code is None and freezes:

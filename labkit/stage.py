@@ -151,11 +151,11 @@ class Stage:
             raise CheckFailed("the task still to be in the table", "no such row")
         return row
 
-    def expect_row(self, task: str, **wanted: object) -> None:
-        """Fail the check unless the columns of a task's row have these values."""
+    def expect_row(self, task: str, what: str = "the task", **wanted: object) -> None:
+        """Fail the check unless the columns of a task's row have these values; `what` names it."""
         row = self.row(task)
         seen = {name: row[name] for name in wanted}
-        expect(seen == wanted, f"the task: {wanted}", f"{seen}\n{self.told(task)}")
+        expect(seen == wanted, f"{what}: {wanted}", f"{seen}\n{self.told(task)}")
 
     def history(self, task: str | None = None) -> list[Change]:
         """All changes so far, of one task or of all."""
@@ -165,18 +165,25 @@ class Stage:
         """The changes by which workers took tasks."""
         return [change for change in self.history(task) if change.claims]
 
-    def wait_for_claim(self, task: str, within: float = 10.0, number: int = 1) -> Change:
-        """The `number`-th claim of a task; fails the check if it does not come."""
+    def wait_for_claim(self, task: str, within: float = 10.0, number: int = 1, expected: str = "") -> Change:
+        """The `number`-th claim of a task; fails the check if it does not come, with what was `expected` if
+        that says more."""
         which = "the task to be claimed" if number == 1 else f"the task to be claimed {number} times"
-        self.expect_in_time(lambda: len(self.claims(task)) >= number, within, which, lambda: self.told(task))
+        self.expect_in_time(
+            lambda: len(self.claims(task)) >= number, within, expected or which, lambda: self.told(task)
+        )
         return self.claims(task)[number - 1]
 
-    def wait_for_end(self, *tasks: str, within: float = 10.0) -> list[dict[str, Any]]:
-        """The rows of tasks that are to end; fails the check if one of them does not."""
-        which = "the task to end" if len(tasks) == 1 else f"all {len(tasks)} tasks to end"
-        self.expect_in_time(
-            lambda: not self.unended(tasks), within, which, lambda: self.told(*self.unended(tasks))
-        )
+    def wait_for_end(self, *tasks: str, within: float = 10.0, what: str = "") -> list[dict[str, Any]]:
+        """The rows of tasks that are to end; fails the check if one of them does not. `what` names them."""
+        named = what or ("the task" if len(tasks) == 1 else f"all {len(tasks)} tasks")
+
+        def told() -> str:
+            left = self.unended(tasks)
+            count = f"{len(left)} have not ended, such as\n" if len(tasks) > 1 else ""
+            return f"{count}{self.told(*left[:1])}"
+
+        self.expect_in_time(lambda: not self.unended(tasks), within, f"{named} to end", told)
         return [self.row(task) for task in tasks]
 
     def wait_until_all_ended(self, within: float) -> None:
@@ -201,8 +208,8 @@ class Stage:
         return [task for task in tasks if task not in done]
 
     def told(self, *tasks: str, most: int = 6) -> str:
-        """What happened to tasks, for the student: the last changes, a line each."""
-        lines = [str(change) for task in tasks[:2] for change in self.history(task)]
+        """What happened to a task, the first of several, for the student: the last changes, a line each."""
+        lines = [str(change) for task in tasks[:1] for change in self.history(task)]
         return "\n".join(lines[-most:]) or "no such task"
 
 

@@ -39,7 +39,7 @@ def test_carries_on_after_killed_connections(stage):
 def test_carries_on_after_a_restart(stage):
     """When PostgreSQL is restarted the worker carries on by itself, and no task is lost.
 
-    For a second nobody listens there. Is that the end of your process?
+    For a second nobody listens there. What becomes of your process, and of what it was about to write?
     """
     with on_a_server_of_its_own(stage) as (own, private):
         own.ready_worker()
@@ -81,7 +81,7 @@ def test_worker_needs_a_database_to_start(stage):
 def test_one_connection_is_plenty(stage):
     """With DB_POOL_MAX=1 a worker still runs several tasks at a time, keeps its leases, and stops as told.
 
-    How many connections does a task need while it does nothing with the database?
+    Claiming, running, staying alive, leaving: which of them need the one connection, and for how long?
     """
     lease = f"{int(scaled(2) * 1000)}ms"
     worker = stage.ready_worker(DB_POOL_MAX="1", WORKER_CONCURRENCY="5", WORKER_LEASE=lease)
@@ -103,7 +103,8 @@ def test_one_connection_is_plenty(stage):
     expect(worker.exit_code is None, "the worker to live", f"status {worker.exit_code}")
     worker.send(signal.SIGTERM)
     code = worker.wait(within=7)
-    expect(code == 0, "exit status 0 after SIGTERM", "it still runs" if code is None else f"status {code}")
+    said = "it still runs" if code is None else f"it {services.how_it_ended(code)}"
+    expect(code == 0, "exit status 0 after SIGTERM", said)
 
 
 def _completed(stage, row):

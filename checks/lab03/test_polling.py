@@ -32,10 +32,10 @@ def test_polls_as_told(stage):
         stage.probe.close()
         stage.until(lambda: not _connected(admin, stage, "labkit-probe"), within=5)
         before = _transactions(admin, stage)
-        did(f"let the worker be idle for {intervals} intervals of {interval_s:g} s")
         began = time.monotonic()
         stage.watch(lambda: None, interval_s * intervals)
         passed = (time.monotonic() - began) / interval_s
+        did(f"let the worker be idle for {passed:.0f} intervals of {interval_s:g} s, then stop it")
         worker.send(signal.SIGTERM)  # the count is complete when its connections are closed
         worker.wait(within=5)
         stage.until(lambda: not _connected(admin, stage), within=5)
@@ -43,7 +43,7 @@ def test_polls_as_told(stage):
     most = 3 * passed + START_AND_STOP
     expect(
         counted <= most,
-        f"about three transactions an interval, at most {most:.0f} in {passed:.0f} intervals",
+        f"about three transactions an interval: at most {most:.0f} in {passed:.0f}, the end included",
         f"{counted} transactions",
     )
 

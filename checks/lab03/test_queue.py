@@ -145,7 +145,8 @@ def test_each_task_runs_once(stage):
 def test_runs_as_many_as_told(stage):
     """A worker runs WORKER_CONCURRENCY tasks at a time, one if nothing is said; it claims no hoard beside.
 
-    Ten tasks are claimed, and one of them runs. Who else could be at work on the other nine?
+    At any moment, how many tasks has your worker claimed, and how many of them run? What does it wait for
+    before it claims the next?
     """
     for settings, at_once in (({"WORKER_CONCURRENCY": "3"}, 3), ({}, 1)):
         worker = stage.ready_worker(**settings)

@@ -6,6 +6,7 @@ import time
 from labkit.checks import check
 from labkit.deadlines import fixed, scaled
 from labkit.evidence import did, expect
+from labkit.services import how_it_ended
 from labkit.stage import on_a_server_of_its_own
 
 HANDOUT = "lab-03-worker.md#shutting-down"
@@ -17,7 +18,7 @@ LEASE = f"{int(scaled(LEASE_S) * 1000)}ms"
 def test_idle_worker_stops_at_once(stage):
     """An idle worker that gets SIGTERM or SIGINT exits with 0 within a second, however long it would pause.
 
-    Your loop sleeps for a minute. Who wakes it?
+    Your loop sleeps for a minute. Who wakes it, and who decides on the exit status?
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         first = stage.add(title="there before the worker")  # or a quick one has looked, and pauses
@@ -33,7 +34,7 @@ def test_idle_worker_stops_at_once(stage):
 def test_finishes_what_it_runs(stage):
     """Told to stop while it works, a worker finishes its task, claims nothing more, and exits with 0.
 
-    A deployment stops all your workers every afternoon. What happens to a task that is nearly done?
+    Your workers are stopped every afternoon. What becomes of a task that is nearly done, and of one just in?
     """
     worker = stage.worker(WORKER_CONCURRENCY="2", SHUTDOWN_TIMEOUT="60s")
     first = stage.add("sleep", {"seconds": 1.2 * scaled(1)})
@@ -43,8 +44,8 @@ def test_finishes_what_it_runs(stage):
     second = stage.add(title="comes after the signal")
     code = worker.wait(within=7)
     expect(code == 0, "exit status 0 when the task is done", _said(code))
-    stage.expect_row(first, status="completed", attempts=1)
-    stage.expect_row(second, status="pending", attempts=0)
+    stage.expect_row(first, "the task that was running", status="completed", attempts=1)
+    stage.expect_row(second, "the task that came after the signal", status="pending", attempts=0)
 
 
 @check(points=0.5, read=HANDOUT)
@@ -66,13 +67,15 @@ def test_keeps_its_lease_to_the_end(stage):
 def test_two_signals_are_one(stage):
     """A second signal, while the first is being obeyed, changes nothing.
 
-    Somebody is impatient and presses Ctrl-C twice. What do they break?
+    Somebody is impatient and presses Ctrl-C twice. What does each of the two do?
     """
     worker = stage.worker()
     task = stage.add("sleep", {"seconds": 1})
     stage.wait_for_claim(task)
     worker.send(signal.SIGINT)
     time.sleep(0.2)
+    going = "the worker to go on after the first SIGINT, for its task still runs"
+    expect(worker.exit_code is None, going, _said(worker.exit_code))
     worker.send(signal.SIGINT)
     code = worker.wait(within=7)
     expect(code == 0, "exit status 0 after SIGINT twice", _said(code))
@@ -83,7 +86,7 @@ def test_two_signals_are_one(stage):
 def test_gives_back_what_takes_too_long(stage):
     """Work that outlasts SHUTDOWN_TIMEOUT waits again for anybody, and the attempt does not count.
 
-    The worker breaks the task off, not the other way round. Should the task pay for that?
+    The time is up, and the task is not done. Who notices, and what should its row say to whoever comes next?
     """
     tasks = [stage.add("sleep", {"seconds": 60}) for _ in range(2)]
     for number, timeout in enumerate(("500ms", "0s"), start=1):
@@ -122,4 +125,4 @@ def test_leaves_without_a_database(stage):
 
 
 def _said(code):
-    return "it still runs" if code is None else f"status {code}"
+    return "it still runs" if code is None else f"it {how_it_ended(code)}"

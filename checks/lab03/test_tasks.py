@@ -1,5 +1,7 @@
 """What the worker makes of a task: its types, its outcome, and a task that changes while it runs."""
 
+import json
+
 from labkit.checks import check
 from labkit.evidence import did, expect
 from labkit.http import same_number
@@ -21,7 +23,7 @@ def test_completes_a_task(first_task):
 def test_sleeps_as_long_as_asked(common):
     """A `sleep` takes as many seconds as its payload says, fractions too, and has no result.
 
-    How does the worker know when a task is over: by guessing, or by having done it?
+    How does the worker know that a task is over, and what does it write down at that moment?
     """
     for seconds in (0.6, 0):
         task = common.add("sleep", {"seconds": seconds})
@@ -42,7 +44,8 @@ def test_sleeps_as_long_as_asked(common):
 def test_echoes_its_payload(common):
     """The result of an `echo` is its payload; of the other types only that it is null.
 
-    What do your payloads go through between the table and the handler, and do numbers survive it?
+    What does a payload go through on its way to the handler and back, and what could become of a number, of
+    a text, of nothing at all?
     """
     payload = {
         "text": 'naïve — 漢字 🙂 "quoted" back\\slash',
@@ -58,14 +61,14 @@ def test_echoes_its_payload(common):
     for task, wanted in ((full, payload), (empty, {})):
         [row] = common.wait_for_end(task)
         expect(row["status"] == "completed", "an echo to be completed", common.told(task))
-        expect(_same(row["result"], wanted), f"the payload as the result: {wanted}", row["result"])
+        expect(_same(row["result"], wanted), f"the payload as result: {_json(wanted)}", _json(row["result"]))
 
 
 @check(points=0.5, read=TYPES)
 def test_fails_with_its_message(common):
     """A `fail` ends `failed`, with its message as the error, or with some text if it has none.
 
-    Who reads `error` at three in the morning, and what would they want to find there?
+    Somebody reads this row at three in the morning. What would they want to learn from it?
     """
     message = "the disk is full — 漢字 'quoted' %s {}"
     said, silent = common.add("fail", {"message": message, "more": 1}), common.add("fail")
@@ -96,16 +99,18 @@ def test_refuses_unknown_types(common):
 def test_refuses_bad_payloads(common):
     """A payload that its type can do nothing with fails the task, with the reason; the worker lives on.
 
-    The payload is valid JSON. What else must it be, and where do you ask?
+    The payload is valid JSON. What else makes it good or bad for its type, and where do you ask?
     """
     bad = [{}, *({"seconds": s} for s in ("3", True, None, -1, 60.5, 61, "", -0.001))]
     asked = [("sleep", payload) for payload in bad] + [("fail", {"message": 5})]
     added = [(kind, payload, common.add(kind, payload)) for kind, payload in asked]
     for kind, payload, task in added:
-        _failed(common, task, f"a {kind} with the payload {payload}")
-    fine = common.add("sleep", {"seconds": 0.0, "colour": "blue"})
+        _failed(common, task, f"a {kind} with the payload {_json(payload)}")
+    good = {"seconds": 0.2, "colour": "blue"}
+    fine = common.add("sleep", good)
     [row] = common.wait_for_end(fine)
-    expect(row["status"] == "completed", "further entries of a payload to be ignored", common.told(fine))
+    what = f"a sleep with the payload {_json(good)} to be completed, for it is a good one"
+    expect(row["status"] == "completed", what, common.told(fine))
     _lives_on(common)
 
 
@@ -130,13 +135,15 @@ def test_survives_a_thousand_failures(common):
 def test_edited_while_it_runs(common):
     """A run goes by the payload as it was when the task was claimed; an edit meanwhile stays in the table.
 
-    Somebody saves the task while it runs. Which of your writes could undo theirs?
+    Somebody saves the task while it runs. What does your worker take from the row at the end, and what does
+    it write into it?
     """
     task = common.add("sleep", {"seconds": 1.2})
     common.wait_for_claim(task)
     common.probe.execute(
-        "UPDATE tasks SET title = 'edited', description = 'later', priority = 7, type = 'echo',"
-        """ payload = '{"seconds": 40}', updated_at = clock_timestamp() WHERE id::text = %s""",
+        """UPDATE tasks SET type = 'echo', payload = '{"seconds": 40}',"""
+        " title = 'edited', description = 'later', priority = 7, updated_at = clock_timestamp()"
+        " WHERE id::text = %s",
         task,
     )
     [row] = common.wait_for_end(task)
@@ -158,7 +165,7 @@ def test_edited_while_it_runs(common):
 def test_deleted_while_it_runs(common):
     """A task that is deleted while it runs stays deleted, and the worker goes on to the next.
 
-    Your UPDATE changes no row. Is that an error?
+    A task has ended, and its row is gone. What does your last statement do then, and what do you make of it?
     """
     task = common.add("sleep", {"seconds": 0.8})
     common.wait_for_claim(task)
@@ -172,16 +179,16 @@ def test_deleted_while_it_runs(common):
 def test_assigned_worker_names_it(stage):
     """Workers that were given no WORKER_ID make names up, and no two have the same.
 
-    Two workers start in the same second on the same machine. What tells them apart?
+    Two workers on one machine take a task each. What tells them apart?
     """
-    tasks = [stage.add("sleep", {"seconds": 60}) for _ in range(2)]
-    stage.worker()
-    stage.worker()
-    for task in tasks:
-        stage.wait_for_claim(task)
-    names = {stage.row(task)["assigned_worker"] for task in tasks}
+    names = []
+    for which in ("first", "second"):
+        task = stage.add("sleep", {"seconds": 60})
+        stage.worker()
+        stage.wait_for_claim(task, expected=f"the task of the {which} worker to be claimed")
+        names.append(stage.row(task)["assigned_worker"])
     did("look who runs the two tasks")
-    expect(len(names - {None, ""}) == 2, "two different names", sorted(map(str, names)))
+    expect(len(set(names) - {None, ""}) == 2, "two workers, one on each task, with two names", names)
 
 
 def _seen_running(stage, task):
@@ -192,7 +199,7 @@ def _seen_running(stage, task):
 
 
 def _failed(stage, task, what):
-    [row] = stage.wait_for_end(task)
+    [row] = stage.wait_for_end(task, what=what)
     expect(row["status"] == "failed", f"{what} to end as failed", stage.told(task))
     expect(bool(row["error"]), f"a reason in the error of {what}", repr(row["error"]))
 
@@ -210,3 +217,8 @@ def _same(found, wanted):
         and all(found[k] == wanted[k] or same_number(found[k], wanted[k]) for k in wanted)
         and all(isinstance(found[k], bool) == isinstance(wanted[k], bool) for k in wanted)
     )
+
+
+def _json(value):
+    """A value as the table has it."""
+    return json.dumps(value, ensure_ascii=False)
