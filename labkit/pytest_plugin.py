@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from _pytest.fixtures import SubRequest
 from _pytest.terminal import TerminalReporter
 
 from labkit import checks, encoding, evidence, guard, manifest, report
@@ -197,6 +198,18 @@ class _Run:
     def pytest_runtest_setup(self) -> Generator[None, object, object]:
         with time_limit(_CHECK_S, TimeUp):
             return (yield)
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[object], request: SubRequest
+    ) -> Generator[None, object, object]:
+        try:
+            return (yield)
+        except TimeUp as error:
+            # pytest remembers what a fixture has raised, unless it is no Exception; the next check that asks
+            # for this one would find it half made, and fail by the grader's fault.
+            fixturedef.cached_result = (None, fixturedef.cache_key(request), (error, error.__traceback__))
+            raise
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, object, object]:

@@ -104,11 +104,11 @@ OUTCOMES = '''
 '''
 
 
-def one(name: str, body: str = "pass", points: float = 1) -> str:
+def one(name: str, body: str = "pass", points: float = 1, fixture: str = "") -> str:
     """The source of one check."""
     return f'''
 @check(points={points:g}, read=HANDOUT)
-def test_{name}():
+def test_{name}({fixture}):
     """It holds: {name}.
 
     Why?
@@ -233,6 +233,19 @@ def test_a_check_that_hangs_fails(course: Any) -> None:
     assert hangs["did"] == "GET /tasks"
     assert "Traceback" not in ended.out
     assert "Stack of" not in ended.out
+
+
+def test_a_fixture_that_hangs_fails_the_checks_that_ask_for_it(course: Any) -> None:
+    """The grader is not at fault when the next check asks for the same fixture."""
+    course.checks("a", one("b", fixture="slow") + one("c", fixture="slow") + one("other"))
+    (course.root / "conftest.py").write_text(
+        "import time\nimport pytest\nfrom labkit import pytest_plugin\npytest_plugin._CHECK_S = 0.2\n"
+        "@pytest.fixture\ndef slow():\n    time.sleep(60)\n"
+    )
+    ended, table = course.report("checks")
+    verdicts = [(check["outcome"], check["saw"]) for check in table["labs"][0]["checks"]]
+    assert verdicts == [("failed", "it did not come to an end")] * 2 + [("passed", "")]
+    assert ended.status == 1
 
 
 def test_in_a_terminal_there_is_a_progress_bar_and_colour(course: Any) -> None:
