@@ -164,6 +164,12 @@ def did(text: str, *, kind: str | None = None, curl: str | None = None) -> None:
     journal().actions.append(Action(text, kind or text, curl))
 
 
+def only(*texts: str) -> None:
+    """What the running check shows of what was done, in place of all that led there: for a check that
+    judges a part of what others have seen to."""
+    journal().actions[:] = [Action(text, text) for text in texts]
+
+
 def expect(holds: bool, expected: str, saw: object) -> None:
     """Fail the check unless `holds`; `expected` completes the sentence «we expected …»."""
     if not holds:

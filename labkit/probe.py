@@ -219,6 +219,7 @@ class Probe:
             with self._holding(_as_admin, "SELECT pg_advisory_xact_lock(%s)", _HOLD):
                 evidence.did("hold back every commit that follows an INSERT INTO tasks")
                 yield
+            evidence.did("let the commits go on")
         finally:
             with _expecting_what_it_names():
                 self.admin.execute(SQL("DROP TRIGGER IF EXISTS labkit_hold ON {}").format(table))

@@ -63,16 +63,26 @@ class Ended:
     def expect(self, code: int, because: str) -> Self:
         """Fail the check unless it ended with that exit status, and without a traceback; `because` completes
         the sentence for the student."""
-        self.without_traceback()
+        if code:
+            self.without_traceback()
+        elif self.traceback:
+            raise CheckFailed(f"exit status 0 {because}", f"Traceback … {self.traceback}")
         if self.code != code:
             raise CheckFailed(f"exit status {code} {because}", self)
         return self
 
+    @property
+    def traceback(self) -> str:
+        """What a traceback that it printed ends with; empty if there is none."""
+        if "Traceback (most recent call last)" not in self.said:
+            return ""
+        return shorten(logs.end_of_traceback(self.said)) or "cut off"
+
     def without_traceback(self) -> Self:
         """Fail the check if it printed a traceback."""
-        if "Traceback (most recent call last)" in self.said:
-            ends = logs.end_of_traceback(self.said)
-            raise CheckFailed(f"a clear line of {self.name} and no traceback", shorten(f"Traceback … {ends}"))
+        if self.traceback:
+            clear = f"a clear line of {self.name} and no traceback"
+            raise CheckFailed(clear, f"Traceback … {self.traceback}")
         return self
 
 
@@ -133,7 +143,15 @@ def started(
     called = str(path.relative_to(folder)) if relative else str(path)
     wrapper = ["python", "-c", _INTO_A_CLOSED_PIPE] if closed_pipe else []
     command = shlex.join([*wrapper, "python", called, *arguments])
-    shown = " ".join(["python", f"scripts/{name}", *arguments])
+    place = "in the folder above: " if relative else "in another folder: " if cwd else ""
+    path_shown = (
+        f"{project.folder.name}/scripts/{name}"
+        if relative
+        else f"…/scripts/{name}"
+        if cwd
+        else f"scripts/{name}"
+    )
+    shown = " ".join([f"{place}python", path_shown, *arguments])
     evidence.did(f"{shown} | true" if closed_pipe else shown, kind=f"script {name}")
     with services.running(
         replace(project, folder=folder, processes={name: command}), name, settings

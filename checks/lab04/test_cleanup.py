@@ -15,7 +15,8 @@ TASKS = 37
 def test_asks_for_confirmation(stage):
     """Without `--confirm` nothing is deleted; the script says so and exits with 1.
 
-    Which command have you once typed into the wrong window?
+    Somebody typed it into the wrong window; a timer started it with an option missing. How does each of them
+    learn what was not done?
     """
     stage.add_many(TASKS)
     ended = scripts.run(stage.project, SCRIPT, settings={"DATABASE_URL": stage.database.url})
@@ -29,7 +30,8 @@ def test_asks_for_confirmation(stage):
 def test_deletes_all(stage):
     """With `--confirm` all tasks are deleted, and the script prints how many they were.
 
-    It was the wrong database after all. Which number would have told you?
+    Somebody reads only what the script prints. How do they know that the table is empty, and that it was the
+    right one?
     """
     stage.add_many(TASKS)
     ended = scripts.run(stage.project, SCRIPT, "--confirm", settings={"DATABASE_URL": stage.database.url})

@@ -11,7 +11,8 @@ from labkit import services
 from labkit.checks import check
 from labkit.deadlines import fixed
 from labkit.episodes import mistakes
-from labkit.evidence import did, expect, fail, shorten
+from labkit.episodes.elsewhere import API, REQUESTS, WORKER
+from labkit.evidence import did, expect, fail, only, shorten
 from labkit.http import Client
 from labkit.logs import entries, printed
 from labkit.services import free_port
@@ -55,7 +56,8 @@ OUT_OF_RANGE = (
 def test_each_malformed_value_is_named(malformed):
     """A value that is missing or malformed is refused at the start, by the name of its variable.
 
-    Who finds out that a value is nonsense: the process at its start, or a user on Sunday?
+    Who finds out that a value is nonsense: the process at its start, or a user on Sunday? And what do they
+    get to read?
     """
     for sifting in malformed:
         sifting.expect_refused()
@@ -80,11 +82,12 @@ def test_all_mistakes_at_once(malformed):
     """
     for sifting in malformed:
         first = sifting.starts[0]
+        only(f"start `{sifting.service}` with {mistakes.shown(first.wrong)}")
         missed = sorted(first.wrong.keys() - first.named)
         expect(
             not missed,
             f"`{sifting.service}` to name all {len(first.wrong)} variables that are wrong",
-            f"not named: {', '.join(missed)}\n{shorten(first.said, 500) or 'nothing was printed'}",
+            f"not named: {', '.join(missed)}\n{first.said.strip() or 'nothing was printed'}",
         )
 
 
@@ -120,7 +123,8 @@ def test_defaults_are_those_of_the_contract(story):
         expect(
             "info" in levels, f"{service} to log JSON lines, those at level info included", levels or "none"
         )
-        expect("debug" not in levels, f"no debug lines of {service} by default", "there are some")
+        debug = next((e.text for e in entries(lines) if e.get("level") == "debug"), "")
+        expect(not debug, f"no debug lines of {service} by default", shorten(debug, 300))
 
 
 @check(points=0.5, read=CONFIGURATION)
@@ -129,17 +133,27 @@ def test_other_values_are_honoured(elsewhere):
 
     Which of these values stand in your code a second time, where no variable reaches them?
     """
+    given = " ".join(f"{name}={value}" for name, value in API.items())
+    only(f"start `api` with API_HOST={elsewhere.host} {given}", "GET /info")
     _says_environment(elsewhere.info, "staging-7")
+    only(f"start `api` with API_HOST={elsewhere.host} {given}", "connect to it at other addresses")
     expect(
         not elsewhere.also_at,
         f"the API to listen at API_HOST={elsewhere.host} alone",
         f"it listens at {elsewhere.also_at}, too",
+    )
+    only(
+        f"start `api` with {given}",
+        f"lock the table `tasks`, {REQUESTS} requests at once",
+        "count connections",
     )
     expect(
         elsewhere.connections <= 2,
         "at most DB_POOL_MAX=2 connections of the API",
         f"{elsewhere.connections} at a time",
     )
+    given = " ".join(f"{name}={value}" for name, value in WORKER.items())
+    only(f"start a worker with {given}", "INSERT a task, and three more when it is idle: sleep 60 s")
     expect(
         elsewhere.first_worker == "worker-of-staging",
         "WORKER_ID=worker-of-staging in assigned_worker",
@@ -173,7 +187,8 @@ def test_no_secret_is_shown(stage):
         what = f"`{service}` with {mistakes.shown(start.wrong)}"
         expect(start.code not in (None, 0), f"to end with a status other than 0: {what}", _how(start.code))
         expect(bool(start.said.strip()), f"a line that says what is wrong, of {what}", "nothing")
-        expect(SECRET not in start.said, f"no password in the output of {what}", "the password is there")
+        told = next((line for line in start.said.splitlines() if SECRET in line), "")
+        expect(not told, f"no password in the output of {what}", shorten(told.replace(SECRET, "…"), 500))
 
 
 @check(points=0.4, read=EXAMPLE)

@@ -18,7 +18,7 @@ ONE_ID = "lab-04-operations.md#one-request-id"
 
 SLACK_MS = 250
 """What a busy machine may add to a duration between the client's last byte and the line (scaled)."""
-ORDINARY = ("health", "list", "missing", "nowhere", "method", "invalid", "slow", "task-noop")
+ORDINARY = ("health", "list", "no-such-task", "nowhere", "method", "invalid", "slow", "task-noop")
 WHERE = ("path", "msg", "logger", "module", "route", "endpoint", "handler")
 """Fields that may name the tasks whatever went wrong."""
 INSIDE = (
@@ -88,7 +88,8 @@ def test_times_are_in_utc(story):
 def test_level_filters(stage):
     """LOG_LEVEL hides what is below it, and nothing else.
 
-    It is three in the morning, and you look for one line. Which ones do you wish were not there?
+    It is three in the morning, and something broke. Which lines must be there, and which do you wish were
+    not?
     """
     worker = stage.worker(LOG_LEVEL="warn")
     task = stage.add("fail", {"message": "on purpose"})
@@ -105,7 +106,8 @@ def test_level_filters(stage):
     expect(
         bool(seen),
         f"the line of a request that ended with {answer.status}, with LOG_LEVEL=error",
-        "no line at error",
+        "no JSON object with level error or above; the last lines:\n"
+        + "\n".join(f"  {shorten(line, 200)}" for line in api.log(2)),
     )
     for service, lowest in ((api, "error"), (worker, "warning")):
         lines = entries(logs.printed(service))
@@ -252,7 +254,8 @@ def test_one_id_tells_the_story(story):
 def test_foreign_text_forges_no_line(story):
     """Line breaks, quotes and escape codes in titles, paths and messages stay inside of one JSON string.
 
-    Somebody writes a line break into a title, and after it something that looks like your log. Who reads it?
+    Somebody writes a line break into a title or a path, and after it something that looks like your log. What
+    do its readers see, and is it what was sent?
     """
     _told(story)
     story.answer("task-forging")
@@ -289,7 +292,8 @@ def test_bad_ids_are_replaced(story):
             repr(given),
         )
         found = [e for e in story.api_entries if e.get("request_id") == given and e.get("status") is not None]
-        expect(bool(found), "the request's line to have the id of the answer", f"no line with {given}")
+        about = f"a line for {story.answer(bad).request}, with the id of its answer, {given}"
+        expect(bool(found), about, "no line at all with that id and a status")
         kept = [e for e in story.api_entries if e.get("request_id") == bad]
         expect(not kept, "no line with the id that was refused", shorten(kept[0].text, 300) if kept else "")
 
@@ -362,7 +366,9 @@ def _line_of(story, key):
     answer = story.answer(key)
     asked = answer.request.headers["X-Request-ID"]
     found = [e for e in story.api_entries if e.get("request_id") == asked and e.get("status") is not None]
-    expect(bool(found), f"a line with request_id {asked} and a status, for {answer.request}", "no such line")
+    expect(
+        bool(found), f'a line with "request_id": "{asked}" and a status, for {answer.request}', "no such line"
+    )
     return found[-1]
 
 

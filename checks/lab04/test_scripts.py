@@ -6,7 +6,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from labkit import scripts, standin
 from labkit.checks import check
-from labkit.evidence import did, expect
+from labkit.evidence import did, expect, shorten
 from labkit.services import free_port
 from labkit.standin import StandIn
 
@@ -47,7 +47,8 @@ def test_explain_themselves(stage):
 def test_refuse_wrong_usage(stage):
     """Options that do not exist, and counts below 1, are wrong usage: exit status 2, and nothing is done.
 
-    What would somebody expect of `--count -5`, and what would your script do?
+    Somebody mistypes an option, or asks for none of something. What do they expect, and what does your
+    script do?
     """
     stage.add_many(3)
     with standin.serving(StandIn()) as api:
@@ -66,7 +67,8 @@ def test_refuse_wrong_usage(stage):
 def test_fail_politely(stage):
     """Whatever is missing or wrong, a script says so in a clear line, without a password, and exits with 1.
 
-    Somebody else runs your script at night. What do they have to know to understand its last words?
+    Your script fails at night, and ten people are mailed its last words. What must be in them, what must not,
+    and what does the program look at that started it?
     """
     parts = urlsplit(stage.database.url)
     wrong_password = parts._replace(netloc=f"{parts.username}:{SECRET}@{parts.hostname}:{parts.port}")
@@ -79,7 +81,8 @@ def test_fail_politely(stage):
         ended.expect(1, f"of {name} {what}")
         expect(bool(ended.said.strip()), f"a clear line of {name} {what}", "nothing was printed")
         expect(word in ended.said, f"{name} {what} to name {word}", ended)
-        expect(SECRET not in ended.said, "no password in the output", "it is there")
+        shown = next((line for line in ended.said.splitlines() if SECRET in line), "")
+        expect(not shown, f"no password in the output of {name} {what}", shorten(shown.replace(SECRET, "…")))
 
     once = ("--requests", "1", "--concurrency", "1")
     is_polite("without DATABASE_URL", SEED, ("--count", "3"), {}, "DATABASE_URL")

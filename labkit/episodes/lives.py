@@ -18,7 +18,12 @@ from labkit.stage import POLL_MS, Stage
 from labkit.standin import StandIn
 
 LEASE_S = 1.0
-WORKERS = ("killed", "frozen", "stopped")
+WORKERS = {
+    "killed": "kill the worker (SIGKILL)",
+    "frozen": "freeze the worker (SIGSTOP)",
+    "stopped": "tell the worker to stop (SIGTERM)",
+}
+"""Worker → what became of it."""
 SCRIPT = "healthcheck.py"
 
 
@@ -29,6 +34,8 @@ class Lives:
 
     before: Ended
     before_plain: Ended
+    waited: str
+    """How long it was before they were looked at again, in words."""
     after: dict[str, Ended] = field(default_factory=dict)
 
 
@@ -56,14 +63,15 @@ def observe(house: House) -> Lives:
             }
             return scripts.run(house.project, SCRIPT, *arguments, settings=settings)
 
-        found = Lives(before=says("killed", "--json"), before_plain=says("frozen"))
+        wait_s = LEASE_S + 2 * POLL_MS / 1000 + 1.0
+        waited = f"wait for a lease, two polls and a second: {scaled(wait_s):.1f} s"
+        found = Lives(says("killed", "--json"), says("frozen"), waited)
         did("kill one worker (SIGKILL), freeze another (SIGSTOP), tell a third to stop (SIGTERM)")
         workers["killed"].kill()
         workers["frozen"].send(signal.SIGSTOP)
         workers["stopped"].send(signal.SIGTERM)
         workers["stopped"].wait(within=5)
-        wait_s = LEASE_S + 2 * POLL_MS / 1000 + 1.0
         plays["killed"].watch(lambda: False, wait_s)
-        did(f"wait for a lease, two polls and a second: {scaled(wait_s):.1f} s")
+        did(waited)
         found.after = {name: says(name, "--json") for name in WORKERS}
     return found

@@ -9,7 +9,7 @@ from contextvars import copy_context
 from dataclasses import dataclass, field
 
 from labkit import evidence, logs, services
-from labkit.deadlines import fixed, scaled
+from labkit.deadlines import fixed, stated
 from labkit.evidence import CheckFailed, shorten
 from labkit.plays import House
 from labkit.project import Project
@@ -50,13 +50,14 @@ class Sifting:
         for start in self.starts:
             given = f"`{self.service}` with {shown(start.wrong)}"
             if start.code is None or start.code == 0:
-                ends = f"to end within {scaled(REFUSES_S):.0f} s, with a status other than 0"
+                ends = f"to end {stated(REFUSES_S)}, with a status other than 0"
                 raise CheckFailed(f"{ends}: {given}", "it still runs" if start.code is None else "status 0")
             if "Traceback (most recent call last)" in start.said:
                 ends = logs.end_of_traceback(start.said)
                 raise CheckFailed(f"a clear line and no traceback of {given}", f"Traceback … {shorten(ends)}")
             if not start.named:
-                raise CheckFailed(f"the name of what is wrong, of {given}", shorten(start.said) or "nothing")
+                wanted = f"the variable that is wrong by its name, such as {next(iter(start.wrong))}: {given}"
+                raise CheckFailed(wanted, start.said.strip() or "nothing")
 
 
 MALFORMED: Mapping[str, Values] = {

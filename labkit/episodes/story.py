@@ -184,7 +184,7 @@ def _requests(client: Client, told: Story) -> None:
     for key, method, path in (
         ("health", "GET", "/health"),
         ("list", "GET", "/tasks?limit=3&status=pending"),
-        ("missing", "GET", f"/tasks/{nobody()}"),
+        ("no-such-task", "GET", f"/tasks/{nobody()}"),
         ("nowhere", "GET", "/nowhere?token=hidden"),
         ("method", "DELETE", "/tasks"),
         ("path", "GET", f"/tasks/%0A%7B%22msg%22:%22{FORGED}%22%7D%0D%0A%1b%5B31m"),
