@@ -5,32 +5,29 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import random
 import signal
-import socket
 import subprocess
 import threading
 import time
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO, Any, Protocol
+from typing import IO, Protocol
 
 import psutil
 
 from labkit import evidence, guard
 from labkit.deadlines import Patience, allowed, stated, wait_until
-from labkit.errors import LabError
 from labkit.loglines import readable, telling
+from labkit.ports import accepts_connections, family, free_port, listening, listens
 from labkit.project import Project, ProjectError, environment
 
 _LINES_KEPT = 20_000
 _LINES_READ = 200
 _LINE_LENGTH_KEPT = 16_384
 _CHARACTERS_KEPT = 16_000_000
-_PORTS_TRIED = 200
 START_S = 10.0
 """How long an API may take until it listens (scaled to the machine)."""
 
@@ -165,10 +162,10 @@ class Service:
         if self._killed:
             return
         self._killed = True
-        family = _family(self.pid)
+        children = family(self.pid)
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
-        for member in family:
+        for member in children:
             with contextlib.suppress(psutil.Error):
                 member.kill()
         self.process.wait()
@@ -289,7 +286,7 @@ def start_api(project: Project, settings: Mapping[str, str]) -> Service:
         port = free_port()
         service = start(project, "api", {"API_HOST": "127.0.0.1", "API_PORT": str(port), **settings})
         try:
-            _wait_until_it_listens(project, service, port)
+            _wait_until_itlistens(project, service, port)
         except _PortTaken:
             service.kill()
             if attempt == 2:
@@ -307,7 +304,7 @@ def restart_api(project: Project, dead: Service) -> Service:
     dead.kill()
     service = start(project, "api", dead.settings)
     try:
-        _wait_until_it_listens(project, service, int(dead.settings["API_PORT"]))
+        _wait_until_itlistens(project, service, int(dead.settings["API_PORT"]))
     except BaseException:
         service.kill()
         raise
@@ -323,12 +320,12 @@ def wait_until_listening_or_gone(service: Service, port: int) -> None:
 
     def settled() -> bool:
         # That somebody accepts connections there is not enough: they may have been faster than the service.
-        return service.exit_code is not None or (accepts_connections(port) and _listens(service.pid, port))
+        return service.exit_code is not None or (accepts_connections(port) and listens(service.pid, port))
 
     wait_until(settled, within=START_S)
 
 
-def _wait_until_it_listens(project: Project, service: Service, port: int) -> None:
+def _wait_until_itlistens(project: Project, service: Service, port: int) -> None:
     wait_until_listening_or_gone(service, port)
     if (code := service.exit_code) is not None:
         service._join()
@@ -343,7 +340,7 @@ def _wait_until_it_listens(project: Project, service: Service, port: int) -> Non
         )
     if accepts_connections(port):
         return
-    others = _listening(service.pid)
+    others = listening(service.pid)
     saw = f"it listens on {', '.join(others)} instead" if others else "it runs, but listens nowhere"
     raise ProjectError(
         f"`api` to listen on API_HOST:API_PORT (127.0.0.1:{port}) within {allowed(START_S):.0f} s",
@@ -371,59 +368,3 @@ def _with_log(text: str, service: Service, most: int = 6) -> str:
     if not lines:
         return f"{text}; it printed nothing"
     return "\n".join([f"{text}; its last lines:", *(f"  {line}" for line in lines)])
-
-
-def accepts_connections(port: int) -> bool:
-    """Whether something on 127.0.0.1 accepts TCP connections on that port."""
-    with socket.socket() as probe:
-        probe.settimeout(1.0)
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody uses, outside the range that outgoing connections draw from."""
-    numbers = random.SystemRandom()
-    tried = [numbers.randrange(20_000, 32_000) for _ in range(_PORTS_TRIED)]
-    for port in [*tried, 0]:  # 0: any that is left, should somebody have taken them all
-        with socket.socket() as probe:
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise LabError("No TCP port is left on 127.0.0.1.", "Which process listens on thousands of them?")
-
-
-def _family(pid: int) -> list[psutil.Process]:
-    try:
-        return psutil.Process(pid).children(recursive=True)
-    except psutil.Error:
-        return []
-
-
-def most_at_once(service: Service, ports: Iterable[int]) -> int:
-    """Of connections from these ports the most that one process of the service has open."""
-    owners = {connection.laddr.port: member for member, connection in _connections(service.pid)}
-    return max(Counter(owners.get(port) for port in ports).values(), default=0)
-
-
-def _listens(pid: int, port: int) -> bool:
-    return any(place.endswith(f":{port}") for place in _listening(pid))
-
-
-def _listening(pid: int) -> list[str]:
-    """Where a process and its children listen, as host:port."""
-    places: set[str] = set()
-    for _, connection in _connections(pid):
-        if connection.status == psutil.CONN_LISTEN:
-            host = connection.laddr.ip
-            places.add(f"{f'[{host}]' if ':' in host else host}:{connection.laddr.port}")
-    return sorted(places)
-
-
-def _connections(pid: int) -> Iterator[tuple[int, Any]]:
-    """The TCP connections of a process and its children, each with the process that has it."""
-    for member in [pid, *(child.pid for child in _family(pid))]:
-        with contextlib.suppress(psutil.Error):
-            for connection in psutil.Process(member).net_connections("tcp"):
-                yield member, connection

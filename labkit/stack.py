@@ -19,6 +19,7 @@ from rich.text import Text
 from labkit import postgres, project, services
 from labkit.deadlines import scaled, wait_until
 from labkit.errors import UsageError
+from labkit.ports import accepts_connections
 from labkit.project import Project, ProjectError
 from labkit.services import Line, Service
 
@@ -91,7 +92,7 @@ def _database(stack: ExitStack, choice: str) -> str:
 def _require_free(port: str) -> None:
     if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         return  # to tell its user about that is the API's own affair
-    if not services.accepts_connections(int(port)):
+    if not accepts_connections(int(port)):
         return
     raise UsageError(
         f"Port {port} is in use{_by(int(port))}.", "Stop that, or choose another port: API_PORT=8081 lab up"

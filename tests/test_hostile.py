@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 import subprocess
 import sys
 import textwrap
@@ -343,12 +342,6 @@ def test_no_role_can_have_all_connections_of_the_server(server: Server) -> None:
         row = connection.execute(query).fetchone()
         assert row is not None
         assert 0 < row[0] < 200
-
-
-def test_a_port_is_found_though_somebody_has_taken_all_that_we_would(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(services, "_PORTS_TRIED", 0)
-    with socket.create_server(("127.0.0.1", services.free_port())) as found:
-        assert found.getsockname()[1] > 0
 
 
 # -- the guard ---------------------------------------------------------------------------------------------

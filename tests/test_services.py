@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from labkit import guard, project, services
+from labkit.ports import accepts_connections, free_port, most_at_once
 from labkit.project import ProjectError
 from labkit.services import Service
 
@@ -85,9 +86,9 @@ def test_connections_are_counted_for_each_process(
         soon(lambda: service.log() == ["open", "open"], "both processes to have opened theirs")
         accepted = [server.accept() for _ in range(4)]
         ports = [address[1] for _, address in accepted]
-        assert services.most_at_once(service, ports) == 2
-        assert services.most_at_once(service, ports[:1]) == 1
-        assert services.most_at_once(service, []) == 0
+        assert most_at_once(service.pid, ports) == 2
+        assert most_at_once(service.pid, ports[:1]) == 1
+        assert most_at_once(service.pid, []) == 0
         for connection, _ in accepted:
             connection.close()
 
@@ -174,7 +175,7 @@ def test_never_listens(a_project: MakeProject, monkeypatch: pytest.MonkeyPatch) 
 
 def test_listens_elsewhere(a_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "START_S", 2.0)
-    port = services.free_port()
+    port = free_port()
     main = f"""
         import socket, time
         here = socket.create_server(("127.0.0.1", {port}))
@@ -184,24 +185,15 @@ def test_listens_elsewhere(a_project: MakeProject, monkeypatch: pytest.MonkeyPat
     assert f"it listens on 127.0.0.1:{port} instead" in error.saw
 
 
-def test_an_ipv6_address_is_told_apart_from_its_port() -> None:
-    try:
-        here = socket.create_server(("::1", 0), family=socket.AF_INET6)
-    except OSError:
-        pytest.skip("this machine has no IPv6")
-    with here:
-        assert f"[::1]:{here.getsockname()[1]}" in services._listening(os.getpid())
-
-
 def test_another_port_is_tried_when_somebody_was_faster(
     a_project: MakeProject, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        ports = [taken.getsockname()[1], services.free_port()]
+        ports = [taken.getsockname()[1], free_port()]
         monkeypatch.setattr(services, "free_port", lambda: ports.pop(0))
         service = services.start_api(project.load(a_project("api: python -S main.py", main=LISTENS)), {})
     try:
-        assert services.accepts_connections(int(service.settings["API_PORT"]))
+        assert accepts_connections(int(service.settings["API_PORT"]))
     finally:
         service.kill()
     assert ports == []
@@ -227,12 +219,12 @@ def test_serves_and_is_gone_after_it(a_project: MakeProject) -> None:
     try:
         port = int(service.settings["API_PORT"])
         assert service.url == f"http://127.0.0.1:{port}"
-        assert services.accepts_connections(port)
+        assert accepts_connections(port)
         assert service.exit_code is None
     finally:
         service.kill()
     assert service.exit_code == -signal.SIGKILL
-    assert not services.accepts_connections(port)
+    assert not accepts_connections(port)
     assert service.log() == ["listening"]
 
 

@@ -16,6 +16,7 @@ import pytest
 
 from labkit import services, stack
 from labkit.errors import UsageError
+from labkit.ports import free_port
 
 MakeProject = Callable[..., Path]
 Soon = Callable[[Callable[[], object], str], None]
@@ -46,7 +47,7 @@ def up(run: Any, nothing_left: None) -> Callable[..., Any]:
     """Runs `lab up` on a project, on a free port, with a database of its own choosing."""
 
     def start(folder: Path, **env: str) -> Any:
-        settings = {"DATABASE_URL": NOWHERE, "API_PORT": str(services.free_port()), **env}
+        settings = {"DATABASE_URL": NOWHERE, "API_PORT": str(free_port()), **env}
         return run("lab", "up", "--project", str(folder), env=settings)
 
     return start
@@ -67,7 +68,7 @@ def test_ctrl_c_stops_everything_in_order(
         while True:
             time.sleep(60)
     """
-    port = services.free_port()
+    port = free_port()
     folder = a_project(procfile, main=SERVES, worker=worker)
     process = run.start(
         *("lab", "up", "--project", str(folder)),
@@ -103,7 +104,7 @@ def test_the_projects_python_is_the_one_of_the_checks(
     lab = (
         Path(sys.executable).parent / "lab"
     )  # as `make up` calls it, in a terminal that knows no environment
-    settings = {"PATH": "/usr/bin:/bin", "DATABASE_URL": NOWHERE, "API_PORT": str(services.free_port())}
+    settings = {"PATH": "/usr/bin:/bin", "DATABASE_URL": NOWHERE, "API_PORT": str(free_port())}
     ended = run(str(lab), "up", "--project", str(a_project("api: python main.py", main=main)), env=settings)
     assert ended.says("api     | found psycopg", "api ended with status 3")
 
@@ -127,7 +128,7 @@ def test_a_process_that_ignores_sigterm_is_killed(
     folder = a_project("api: python -S main.py\nworker: sh -c 'read -r line < fifo'", main=stubborn)
     os.mkfifo(folder / "fifo")
     monkeypatch.setenv("DATABASE_URL", NOWHERE)
-    monkeypatch.setenv("API_PORT", str(services.free_port()))
+    monkeypatch.setenv("API_PORT", str(free_port()))
     monkeypatch.setattr(stack, "_GRACE_S", 0.05)
     started: list[services.Service] = []
     start = services.start
@@ -192,7 +193,7 @@ def test_migrations_that_never_end(
     a_project: MakeProject, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", NOWHERE)
-    monkeypatch.setenv("API_PORT", str(services.free_port()))
+    monkeypatch.setenv("API_PORT", str(free_port()))
     monkeypatch.setattr(stack, "_MIGRATE_S", 0.1)
     folder = a_project(
         "migrate: python -S -c 'import time; time.sleep(60)'\napi: python main.py", main=SERVES
@@ -227,7 +228,7 @@ def test_a_postgresql_that_cannot_be_had_is_status_3(
     folder = a_project("api: python main.py", main=SERVES)
     ended = run(
         *("lab", "up", "--project", str(folder), "--postgres", NOWHERE),
-        env={"API_PORT": str(services.free_port())},
+        env={"API_PORT": str(free_port())},
     )
     assert ended.status == 3
     assert ended.says("lab: PostgreSQL at 127.0.0.1:1", "Start that server or correct the URL")

@@ -7,8 +7,8 @@ from labkit.checks import check
 from labkit.deadlines import wait_until
 from labkit.evidence import CheckFailed, did, expect
 from labkit.http import Client
+from labkit.ports import accepts_connections
 from labkit.project import ProjectError
-from labkit.services import accepts_connections
 
 HANDOUT = "lab-01-rest-api.md#start-and-stop"
 

@@ -3,10 +3,11 @@
 import signal
 from concurrent.futures import ThreadPoolExecutor, wait
 
-from labkit import services, tasks
+from labkit import tasks
 from labkit.checks import check
 from labkit.deadlines import fixed, wait_until
 from labkit.evidence import Journal, did, expect, recording
+from labkit.ports import accepts_connections
 
 HANDOUT = "lab-02-database.md#finishing-what-was-begun"
 
@@ -107,7 +108,7 @@ def _finishes_on(number, own_api):
                 f"it ended with status {own.service.exit_code}",
             )
             port = int(own.service.settings["API_PORT"])
-            closed = wait_until(lambda: not services.accepts_connections(port), within=2)
+            closed = wait_until(lambda: not accepts_connections(port), within=2)
             expect(bool(closed), f"no new connections from {number.name} on", f"port {port} still takes them")
         created = answer.result().expect(201, "for the request in flight").task
         code = own.service.wait(within=6)

@@ -3,10 +3,11 @@
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from labkit import services, tasks
+from labkit import tasks
 from labkit.checks import check
 from labkit.deadlines import wait_until
 from labkit.evidence import Journal, did, expect, recording, shorten
+from labkit.ports import most_at_once
 
 HANDOUT = "lab-02-database.md#the-connection-pool"
 
@@ -108,7 +109,7 @@ def test_holds_no_transaction_open(api, probe):
 
 def _most(own):
     """How many connections to the database a process of the service has, the one with the most."""
-    return services.most_at_once(own.service, own.probe.client_ports())
+    return most_at_once(own.service.pid, own.probe.client_ports())
 
 
 def _most_in_a_while(own):

@@ -9,7 +9,7 @@ from labkit.checks import check
 from labkit.deadlines import fixed, stated
 from labkit.evidence import CheckFailed, did, expect, shorten
 from labkit.http import Client
-from labkit.services import free_port
+from labkit.ports import free_port
 
 HANDOUT = "lab-02-database.md#failing-fast"
 SECRET = "s3cr3t-in-the-url"

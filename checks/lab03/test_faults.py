@@ -7,6 +7,7 @@ from labkit import audit, services
 from labkit.checks import check
 from labkit.deadlines import fixed, scaled
 from labkit.evidence import did, expect
+from labkit.ports import free_port, most_at_once
 from labkit.stage import on_a_server_of_its_own
 
 HANDOUT = "lab-03-worker.md#when-the-database-goes-away"
@@ -65,7 +66,7 @@ def test_worker_needs_a_database_to_start(stage):
     Who reads the log of a service that does not start, and what do they want to know?
     """
     stage.ready_worker().kill()
-    port = services.free_port()
+    port = free_port()
     url = f"postgresql://flowforge:pa55-w0rd@127.0.0.1:{port}/flowforge"
     worker = stage.worker(DATABASE_URL=url)
     code = worker.wait(within=fixed(10))
@@ -90,7 +91,7 @@ def test_one_connection_is_plenty(stage):
 
     def done():
         ports = stage.probe.client_ports()
-        seen.add(len(ports) if len(ports) <= 1 else services.most_at_once(worker, ports))
+        seen.add(len(ports) if len(ports) <= 1 else most_at_once(worker.pid, ports))
         return stage.probe.value("SELECT count(*) FROM tasks WHERE status::text <> 'completed'") == 0
 
     stage.until(done, within=15)

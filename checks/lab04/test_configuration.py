@@ -15,7 +15,7 @@ from labkit.episodes.elsewhere import API, REQUESTS, WORKER
 from labkit.evidence import did, expect, fail, only, shorten
 from labkit.http import Client
 from labkit.logs import entries, printed
-from labkit.services import free_port
+from labkit.ports import free_port
 
 CONFIGURATION = "lab-04-operations.md#configuration"
 EXAMPLE = "lab-04-operations.md#the-example-file"

@@ -6,7 +6,7 @@ from labkit import scripts, standin
 from labkit.checks import check
 from labkit.episodes.lives import SCRIPT, WORKERS
 from labkit.evidence import did, expect, only, shorten
-from labkit.services import free_port
+from labkit.ports import free_port
 from labkit.standin import StandIn
 
 HANDOUT = "lab-04-operations.md#health-check"

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit, urlunsplit
 from labkit import scripts, standin
 from labkit.checks import check
 from labkit.evidence import did, expect, shorten
-from labkit.services import free_port
+from labkit.ports import free_port
 from labkit.standin import StandIn
 
 HANDOUT = "lab-04-operations.md#how-scripts-behave"

@@ -16,7 +16,8 @@ from labkit.deadlines import wait_until
 from labkit.evidence import CheckFailed, did
 from labkit.http import Client, Response
 from labkit.plays import House
-from labkit.services import Line, Service, free_port
+from labkit.ports import free_port, most_at_once
+from labkit.services import Line, Service
 from labkit.stage import Stage
 
 API = {"ENVIRONMENT": "staging-7", "LOG_LEVEL": "debug", "DB_POOL_MAX": "2"}
@@ -130,7 +131,7 @@ def _connections(play: Stage, api: Service, client: Client) -> int:
 
     def look() -> bool:
         nonlocal most
-        most = max(most, services.most_at_once(api, play.probe.client_ports()))
+        most = max(most, most_at_once(api.pid, play.probe.client_ports()))
         return most >= REQUESTS
 
     with ThreadPoolExecutor(REQUESTS) as pool:

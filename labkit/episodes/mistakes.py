@@ -12,8 +12,8 @@ from labkit import evidence, logs, services
 from labkit.deadlines import fixed, stated
 from labkit.evidence import CheckFailed, shorten
 from labkit.plays import House
+from labkit.ports import free_port
 from labkit.project import Project
-from labkit.services import free_port
 
 REFUSES_S = fixed(5.0)
 """How long a service may take to refuse its configuration (scaled to the machine)."""

@@ -8,8 +8,8 @@ from labkit import scripts, standin
 from labkit.deadlines import fixed
 from labkit.evidence import did
 from labkit.plays import House
+from labkit.ports import free_port
 from labkit.scripts import Ended
-from labkit.services import free_port
 
 REQUESTS = 10
 SILENCE_S = fixed(50.0)

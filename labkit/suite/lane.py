@@ -16,6 +16,7 @@ from pathlib import Path
 from labkit import evidence, sabotage, services
 from labkit.deadlines import allowed, wait_until, waited
 from labkit.evidence import CheckFailed, shorten
+from labkit.ports import free_port
 from labkit.project import Project
 from labkit.services import Service
 from labkit.suite import wire
@@ -193,7 +194,7 @@ def _settings(database_url: str | None, coverage: str | None) -> Mapping[str, st
     if coverage:
         settings[COVERAGE] = coverage
     if database_url is None:
-        return settings | {"DOCKER_HOST": f"tcp://127.0.0.1:{services.free_port()}"}
+        return settings | {"DOCKER_HOST": f"tcp://127.0.0.1:{free_port()}"}
     return settings | {"TEST_DATABASE_URL": database_url}
 
 
