@@ -52,7 +52,10 @@ def refused(found: Sifting) -> CheckFailed:
 
 def test_what_is_not_named_is_told(sift: Callable[[str], Sifting]) -> None:
     error = refused(sift("import sys; sys.exit('ONE and TWO_MORE and XTHREE are wrong')"))
-    assert error.expected == "the name of what is wrong, of `api` with TWO missing, THREE='-1'"
+    assert (
+        error.expected
+        == "the variable that is wrong by its name, such as TWO: `api` with TWO missing, THREE='-1'"
+    )
 
 
 def test_one_that_runs_all_the_same(sift: Callable[[str], Sifting], monkeypatch: pytest.MonkeyPatch) -> None:

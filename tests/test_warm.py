@@ -15,7 +15,7 @@ from typing import Any
 import psutil
 import pytest
 
-from labkit import project, services
+from labkit import project, pytest_plugin, services
 from labkit.deadlines import wait_until
 from labkit.proof import warm
 from labkit.services import Service
@@ -56,6 +56,7 @@ def launch(warmth: dict[str, str], monkeypatch: pytest.MonkeyPatch, pytestconfig
         return cold(command, folder, environment)
 
     monkeypatch.setattr(services, "launch", noted)
+    pytest_plugin._hear_signals()  # as in every run of the checks, also one that is started in the background
     monkeypatch.setenv(warm.SOCKET, warmth[warm.SOCKET])
     warm.pytest_configure(pytestconfig)
     return otherwise

@@ -37,6 +37,9 @@ def run(main: Callable[[], int]) -> NoReturn:
         status = main()
     except (ConfigurationError, Failure) as error:
         status = fail(str(error))
+    except BrokenPipeError:  # nobody reads the help; newer versions of argparse do not mind
+        silence(sys.stdout)
+        status = 0
     except OSError as error:
         status = fail(f"The system refused: {reason(error)}")
     except KeyboardInterrupt:
