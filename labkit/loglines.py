@@ -19,7 +19,7 @@ def telling(lines: Sequence[str], most: int) -> list[str]:
     them."""
     last = list(lines[-most:])
     named = [line for line in lines if _NAMES_AN_ERROR.match(line.strip())]
-    return last if not named or any(map(_NAMES_AN_ERROR.match, last)) else [named[-1], *last[1:]]
+    return last if not named or named[-1] in last else [named[-1], *last[1:]]
 
 
 def readable(line: str) -> str:

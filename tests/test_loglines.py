@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from labkit.loglines import readable
+from labkit.loglines import readable, telling
 
 
 def test_what_matters_comes_first() -> None:
@@ -30,3 +30,17 @@ def test_a_line_may_hold_little() -> None:
 )
 def test_everything_else_stays_as_it_is(line: str) -> None:
     assert readable(line) == line
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        (["one", "two", "three"], ["two", "three"]),
+        (["KeyError: 'a'", "two", "three"], ["KeyError: 'a'", "three"]),
+        (["ERROR: one", "two", "FATAL: three", "four"], ["FATAL: three", "four"]),
+        (["sqlalchemy.exc.ProgrammingError: (psycopg.errors.X) no", "[SQL:", "]"], None),
+        ([], []),
+    ],
+)
+def test_the_line_that_names_the_error_is_among_the_last(lines: list[str], told: list[str] | None) -> None:
+    assert telling(lines, 2) == ([lines[0], lines[-1]] if told is None else told)
