@@ -2,11 +2,11 @@
 
 import re
 
-from labkit import evidence, tasks
+from labkit import tasks
 from labkit.checks import check
 from labkit.deadlines import scaled, stated
 from labkit.episodes.outage import BACK_S, HANGS_S, UNAVAILABLE_S
-from labkit.evidence import CheckFailed, did, expect
+from labkit.evidence import CheckFailed, expect, fail, only
 from labkit.services import Service
 
 HANDOUT = "lab-02-database.md#when-the-database-goes-away"
@@ -44,11 +44,7 @@ def test_comes_back_by_itself(outage):
     """
     if outage.ended is not None:
         outage.back.tell()
-        expect(
-            False,
-            "the API to live on while PostgreSQL is away, and after",
-            f"it ended with status {outage.ended}",
-        )
+        fail("the API to live on while PostgreSQL is away, and after", f"it ended with status {outage.ended}")
     _arrived("GET /health", outage.back).expect(200, f"{stated(BACK_S)} of PostgreSQL's return")
     for name, status in (("GET /tasks/{id}", 200), ("POST /tasks", 201)):
         _arrived(name, outage.after[name]).expect(status, f"for {name} after PostgreSQL's return")
@@ -60,16 +56,15 @@ def test_nothing_is_half_done(outage):
 
     A client hears nothing, or 503. Which answers may it trust, and what must it ask again?
     """
-    evidence.journal().actions.clear()
-    did("3 × POST; stop PostgreSQL; POST «during», PUT, DELETE «before 1»; start it again; POST «after»")
+    only("3 × POST; stop PostgreSQL; POST «during», PUT, DELETE «before 1»; start it again; POST «after»")
     promised = {str(task_id).lower(): title for task_id, title in outage.promised}
     rows = [(task_id.lower(), title) for task_id, title in outage.rows]
     there = {task_id for task_id, _ in rows}
     missing = [title for task_id, title in promised.items() if task_id not in there]
     others = [title for task_id, title in rows if task_id not in promised]
     expect(
-        not missing and not others and len(rows) == len(promised),
-        f"a row for each of the {len(promised)} tasks that were answered with 201, and no other",
+        not missing and not others and len(rows) == len(outage.promised),
+        f"a row for each of the {len(outage.promised)} tasks that were answered with 201, and no other",
         "\n".join(
             [
                 f"{len(rows)} rows",

@@ -25,7 +25,7 @@ def test_sleeps_as_long_as_asked(common):
 
     How does the worker know that a task is over, and what does it write down at that moment?
     """
-    for seconds in (0.6, 0):
+    for seconds in (0.6, 0, 0.0):
         task = common.add("sleep", {"seconds": seconds})
         running = _seen_running(common, task)
         [row] = common.wait_for_end(task)
@@ -181,11 +181,12 @@ def test_assigned_worker_names_it(stage):
 
     Two workers on one machine take a task each. What tells them apart?
     """
+    stage.worker()
+    stage.worker()
     names = []
-    for which in ("first", "second"):
+    for which in ("first", "second"):  # one after the other: nobody can take both
         task = stage.add("sleep", {"seconds": 60})
-        stage.worker()
-        stage.wait_for_claim(task, expected=f"the task of the {which} worker to be claimed")
+        stage.wait_for_claim(task, expected=f"the {which} task to be claimed")
         names.append(stage.row(task)["assigned_worker"])
     did("look who runs the two tasks")
     expect(len(set(names) - {None, ""}) == 2, "two workers, one on each task, with two names", names)
