@@ -14,7 +14,6 @@ from labkit.contract import Contract, Violation
 from labkit.deadlines import watch
 from labkit.evidence import Blocked, CheckFailed
 from labkit.http import Client, identity
-from labkit.loglines import telling
 from labkit.postgres import Database, Server
 from labkit.project import Project, ProjectError
 from labkit.services import Service
@@ -61,7 +60,7 @@ def migrated(server: Server, the_project: Project) -> Iterator[Database]:
             if ended.exit_code != 0:
                 raise ProjectError(
                     "`migrate` to exit with 0 on an empty database",
-                    f"it exited with {ended.exit_code}:\n" + "\n".join(telling(ended.log(200), 5)),
+                    f"it exited with {ended.exit_code}:\n" + "\n".join(ended.last_words()),
                 )
         server.seal(database)
         yield database

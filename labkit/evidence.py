@@ -181,6 +181,15 @@ def fail(expected: str, saw: object) -> NoReturn:
     raise CheckFailed(expected, saw)
 
 
+def expect_unsaid(secrets: Sequence[str], text: str, expected: str) -> None:
+    """Fail the check if a line of `text` holds one of the secrets; the line is shown without them."""
+    for line in text.split("\n"):
+        shown = line
+        for secret in secrets:
+            shown = shown.replace(secret, "…")
+        expect(shown == line, expected, shorten(shown, 500))
+
+
 def listed(sentences: Sequence[str], most: int) -> str:
     """The first of some sentences, a line each, and how many there are besides."""
     more = [f"… and {len(sentences) - most} more"] if len(sentences) > most else []

@@ -296,6 +296,11 @@ def dump(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(", ", ": ")).encode("utf-8", "surrogatepass")
 
 
+def json_text(value: Any) -> str:
+    """JSON as a text to show."""
+    return dump(value).decode("utf-8", "backslashreplace")
+
+
 def same_number(left: object, right: object) -> bool:
     """Whether two JSON numbers are equal (true and false are no numbers)."""
     numbers = (int, float)

@@ -13,7 +13,6 @@ from psycopg.sql import SQL
 from labkit import rows, schema, services
 from labkit.deadlines import scaled
 from labkit.evidence import shorten
-from labkit.loglines import telling
 from labkit.postgres import Database
 from labkit.probe import Locked, Probe
 from labkit.project import Project, ProjectError
@@ -27,7 +26,6 @@ STEP_S = 20.0
 """How long a step may take (scaled to the machine)."""
 _MORE_ROWS = 20
 _MOST_STEPS = 100
-_LINES_READ = 200
 _LOCK_S = 3
 """How long we wait, after a command has ended, for a lock that it should have given back."""
 
@@ -198,7 +196,7 @@ def told(ended: Service) -> str:
 
 
 def _last_words(ended: Service, most: int = 5) -> list[str]:
-    return [shorten(line, 160) for line in telling(ended.log(_LINES_READ), most)]
+    return [shorten(line, 160) for line in ended.last_words(most)]
 
 
 def made_by_the_tool(

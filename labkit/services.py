@@ -146,6 +146,10 @@ class Service:
         with self._lock:
             return [line.text for line in list(self.lines)[-most:]]
 
+    def last_words(self, most: int = 5) -> list[str]:
+        """Its last lines, the one that names the error among them."""
+        return telling(self.log(_LINES_READ), most)
+
     def tail(self, most: int = 3) -> Callable[[], list[str]]:
         """A function that gives the last lines printed since this call."""
         before = self.printed
@@ -364,7 +368,7 @@ def how_it_ended(code: int) -> str:
 
 
 def _with_log(text: str, service: Service, most: int = 6) -> str:
-    lines = [evidence.shorten(readable(line), 200) for line in telling(service.log(_LINES_READ), most)]
+    lines = [evidence.shorten(readable(line), 200) for line in service.last_words(most)]
     if not lines:
         return f"{text}; it printed nothing"
     return "\n".join([f"{text}; its last lines:", *(f"  {line}" for line in lines)])

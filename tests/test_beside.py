@@ -43,6 +43,22 @@ def test_an_error_is_kept_until_it_is_asked_for(ahead: Ahead) -> None:
     assert isinstance(ahead.performance("fails").error, CheckFailed)
 
 
+def test_who_has_no_time_left_tells_what_was_done_until_then(ahead: Ahead) -> None:
+    go_on = threading.Event()
+
+    def hangs() -> None:
+        evidence.did("ask")
+        go_on.wait(timeout=10)
+
+    ahead.begin({"hangs": hangs})
+    try:
+        with recording(Journal()) as journal, pytest.raises(TimeUp), time_limit(0.1, TimeUp):
+            ahead.performance("hangs")
+    finally:
+        go_on.set()
+    assert [action.text for action in journal.actions] == ["ask"]
+
+
 def test_what_is_prepared_begins_once_and_only_when_asked_for(ahead: Ahead) -> None:
     begun = []
     ahead.prepare("gate", lambda: begun.append("prepared"))

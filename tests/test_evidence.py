@@ -35,6 +35,13 @@ def test_one_line_of_bounded_length() -> None:
     assert shorten("é\n" * 5_000_000, 50).endswith(" … (10,000,000 characters)")
 
 
+def test_a_secret_that_was_said_is_not_said_again() -> None:
+    evidence.expect_unsaid(["pa55", "key"], "none\nof them", "no secrets")
+    with pytest.raises(CheckFailed) as failure:
+        evidence.expect_unsaid(["pa55", "key"], "first\nit is pa55, key\x1b and pa55\nlast", "no secrets")
+    assert (failure.value.expected, failure.value.saw) == ("no secrets", "it is …, …\\x1b and …")
+
+
 def test_an_excerpt_keeps_its_lines_but_not_all_of_them() -> None:
     assert excerpt("a\n\tb\x1b\n") == "a\n    b\\x1b\n"
     assert excerpt("a\nb\nc\nd", lines=2) == "a\nb … (7 characters)"

@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 from labkit import tasks
 from labkit.checks import check
 from labkit.evidence import expect
-from labkit.http import dump, same_number
+from labkit.http import json_text, same_number
 
 HANDOUT = "lab-01-rest-api.md#creating-tasks"
 WHOLE = {
@@ -71,8 +71,8 @@ def test_fills_in_defaults(api):
     for name, value in {"description": "", "priority": 0, "type": "noop", "payload": {}}.items():
         expect(
             name in task and task[name] == value and not isinstance(task[name], bool),
-            f"`{name}` to be {_json(value)} by default",
-            _json(task[name]) if name in task else "there is no such field",
+            f"`{name}` to be {json_text(value)} by default",
+            json_text(task[name]) if name in task else "there is no such field",
         )
 
 
@@ -87,8 +87,8 @@ def test_server_sets_the_rest(api):
     for name, value in wanted.items():
         expect(
             name in task and task[name] == value,
-            f"`{name}` of a new task to be {_json(value)}",
-            _json(task[name]) if name in task else "there is no such field",
+            f"`{name}` of a new task to be {json_text(value)}",
+            json_text(task[name]) if name in task else "there is no such field",
         )
 
 
@@ -131,7 +131,7 @@ def test_times_are_now_and_utc(api):
             and moment.utcoffset() == timedelta(0)
             and before - slack <= moment <= after + slack,
             f"`{name}` to be now, {before:%Y-%m-%dT%H:%M:%SZ}, as RFC 3339 in UTC",
-            _json(task[name]) if name in task else "there is no such field",
+            json_text(task[name]) if name in task else "there is no such field",
         )
 
 
@@ -153,11 +153,6 @@ def test_numbers_come_back_equal(api):
     for name, value in numbers.items():
         found = payload.get(name) if isinstance(payload, dict) else None
         expect(same_number(found, value), f"payload `{name}` to equal {value!r}", repr(found))
-
-
-def _json(value):
-    """A value as it goes over the wire."""
-    return dump(value).decode("utf-8", "backslashreplace")
 
 
 def _path(location):

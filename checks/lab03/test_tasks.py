@@ -1,10 +1,8 @@
 """What the worker makes of a task: its types, its outcome, and a task that changes while it runs."""
 
-import json
-
 from labkit.checks import check
 from labkit.evidence import did, expect
-from labkit.http import same_number
+from labkit.http import json_text, same_number
 
 TYPES = "lab-03-worker.md#tasks-and-their-types"
 
@@ -61,7 +59,11 @@ def test_echoes_its_payload(common):
     for task, wanted in ((full, payload), (empty, {})):
         [row] = common.wait_for_end(task)
         expect(row["status"] == "completed", "an echo to be completed", common.told(task))
-        expect(_same(row["result"], wanted), f"the payload as result: {_json(wanted)}", _json(row["result"]))
+        expect(
+            _same(row["result"], wanted),
+            f"the payload as result: {json_text(wanted)}",
+            json_text(row["result"]),
+        )
 
 
 @check(points=0.5, read=TYPES)
@@ -105,11 +107,11 @@ def test_refuses_bad_payloads(common):
     asked = [("sleep", payload) for payload in bad] + [("fail", {"message": 5})]
     added = [(kind, payload, common.add(kind, payload)) for kind, payload in asked]
     for kind, payload, task in added:
-        _failed(common, task, f"a {kind} with the payload {_json(payload)}")
+        _failed(common, task, f"a {kind} with the payload {json_text(payload)}")
     good = {"seconds": 0.2, "colour": "blue"}
     fine = common.add("sleep", good)
     [row] = common.wait_for_end(fine)
-    what = f"a sleep with the payload {_json(good)} to be completed, for it is a good one"
+    what = f"a sleep with the payload {json_text(good)} to be completed, for it is a good one"
     expect(row["status"] == "completed", what, common.told(fine))
     _lives_on(common)
 
@@ -218,8 +220,3 @@ def _same(found, wanted):
         and all(found[k] == wanted[k] or same_number(found[k], wanted[k]) for k in wanted)
         and all(isinstance(found[k], bool) == isinstance(wanted[k], bool) for k in wanted)
     )
-
-
-def _json(value):
-    """A value as the table has it."""
-    return json.dumps(value, ensure_ascii=False)

@@ -5,7 +5,7 @@ import re
 from labkit import scripts, standin
 from labkit.checks import check
 from labkit.episodes.lives import SCRIPT, WORKERS
-from labkit.evidence import did, expect, only, shorten
+from labkit.evidence import did, expect, expect_unsaid, only, shorten
 from labkit.ports import free_port
 from labkit.standin import StandIn
 
@@ -66,8 +66,7 @@ def test_database_is_down(stage):
     services = ended.json.get("services")
     there = isinstance(services, dict) and services.keys() >= set(NAMES)
     expect(there, f'all three in "services": {", ".join(NAMES)}', shorten(ended.out, 500))
-    shown = next((line for line in ended.said.splitlines() if secret in line), "")
-    expect(not shown, "no password in the output", shorten(shown.replace(secret, "…"), 500))
+    expect_unsaid([secret], ended.said, "no password in the output")
 
 
 @check(points=0.4, read=HANDOUT)

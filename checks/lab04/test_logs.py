@@ -8,7 +8,7 @@ from labkit import logs
 from labkit.checks import check
 from labkit.deadlines import scaled
 from labkit.episodes.story import BAD_IDS, FORGED, HELD_S, SLEEP_S, TASKS
-from labkit.evidence import expect, shorten
+from labkit.evidence import expect, expect_unsaid, shorten
 from labkit.http import Client
 from labkit.logs import entries, is_number, moment
 
@@ -305,14 +305,9 @@ def test_no_password_in_the_logs(story, elsewhere):
     Your logs are copied to three other places, and kept for a year. Who has read access there?
     """
     story.whole()
-    secrets = (story.secret, story.url, *elsewhere.secrets, *elsewhere.urls)
+    secrets = (story.url, *elsewhere.urls, story.secret, *elsewhere.secrets)
     for line in [*story.lines, *elsewhere.lines]:
-        found = [secret for secret in secrets if secret in line.text]
-        if found:
-            shown = line.text
-            for secret in secrets:
-                shown = shown.replace(secret, "…")
-            expect(False, "no password and no DATABASE_URL in the logs", shorten(shown))
+        expect_unsaid(secrets, line.text, "no password and no DATABASE_URL in the logs")
 
 
 @check(points=0.4, read="lab-04-operations.md#logs-for-people")

@@ -17,7 +17,7 @@ from labkit.project import Project
 
 REFUSES_S = fixed(5.0)
 """How long a service may take to refuse its configuration (scaled to the machine)."""
-_GRACE_S = 5.0
+_GRACE_S = 10.0
 """How much longer we wait: other checks are at work on the same machine."""
 
 Values = Mapping[str, str | None]

@@ -124,10 +124,8 @@ class Story:
 
     def whole(self) -> None:
         """The whole story becomes what the check shows of what was done."""
-        journal = evidence.journal()
-        journal.actions.clear()
-        journal.logs.clear()
-        did("start both services, send requests and tasks, let things go wrong, stop the services")
+        evidence.only("start both services, send requests and tasks, let things go wrong, stop the services")
+        evidence.journal().logs.clear()
 
     def _missing(self) -> None:
         raise self.trouble or CheckFailed(

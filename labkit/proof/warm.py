@@ -153,7 +153,7 @@ class Warm:
         until = None if timeout is None else time.monotonic() + timeout
         while self.returncode is None:
             with self._lock:
-                self._look(0)
+                self._look()
             if self.returncode is None:
                 left = None if until is None else until - time.monotonic()
                 if left is not None and left <= 0:
@@ -161,8 +161,8 @@ class Warm:
                 time.sleep(min(0.005, left or 0.005))
         return self.returncode
 
-    def _look(self, within: float) -> None:
-        if self.returncode is None and _readable(self._connection, within):
+    def _look(self) -> None:
+        if self.returncode is None and _readable(self._connection):
             told = self._connection.recv(64)
             self._connection.close()  # now its number may be another's
             self.returncode = int(told or -signal.SIGKILL)
@@ -174,11 +174,11 @@ class Warm:
                 os.kill(self.pid, number)
 
 
-def _readable(connection: socket.socket, within: float) -> bool:
-    """Whether there is something to read, or becomes so within that many seconds."""
+def _readable(connection: socket.socket) -> bool:
+    """Whether there is something to read."""
     with selectors.PollSelector() as selector:
         selector.register(connection, selectors.EVENT_READ)
-        return bool(selector.select(within))
+        return bool(selector.select(0))
 
 
 # -- the process that forks --------------------------------------------------------------------------------
