@@ -65,6 +65,7 @@ def test_number_beyond_all_bounds(api):
     """
     refuses(api, b'{"title": "x", "payload": {"a": 1e400}}', "for 1e400 as a value")
     refuses(api, b'{"title": "x", "priority": -1e400}', "for -1e400 as a priority")
+    refuses(api, b'{"title": "x", "payload": {"a": ' + b"9" * 350 + b"}}", "for a value of 350 digits")
 
 
 @check(points=0.15, read=HANDOUT)

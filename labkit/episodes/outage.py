@@ -45,6 +45,9 @@ HANGS_S = fixed(10.0)
 """How soon /health must say so while the database hangs."""
 BACK_S = fixed(5.0)
 """How soon after the database's return the API must serve again (scaled to the machine)."""
+AWAY_S = 18.0
+"""How long PostgreSQL is away at least. Who pauses between two attempts for 1 s, then for 2, 4, 8 and 16 s, give
+or take a tenth, is then in a pause that lasts much longer than BACK_S."""
 
 
 @dataclass
@@ -98,6 +101,7 @@ def _observe(found: Outage, server: PrivateServer, api: Client) -> None:
     api.get("/health").expect(200)
     did("stop PostgreSQL")
     server.stop()
+    stopped = time.monotonic()
     found.during = _at_once(
         {
             "GET /health": lambda: api.get("/health"),
@@ -108,7 +112,8 @@ def _observe(found: Outage, server: PrivateServer, api: Client) -> None:
             "DELETE /tasks/{id}": lambda: api.delete(f"/tasks/{before[1]}"),
         }
     )
-    did("start PostgreSQL again")
+    time.sleep(max(stopped + AWAY_S - time.monotonic(), 0))
+    did("start PostgreSQL again, seconds later")
     server.start()
     wait_until(lambda: _is_up(found, api), within=BACK_S, every=0.1)
     found.after = {
