@@ -46,8 +46,8 @@ HANGS_S = fixed(10.0)
 BACK_S = fixed(5.0)
 """How soon after the database's return the API must serve again (scaled to the machine)."""
 AWAY_S = 18.0
-"""How long PostgreSQL is away at least. Who pauses between two attempts for 1 s, then for 2, 4, 8 and 16 s, give
-or take a tenth, is then in a pause that lasts much longer than BACK_S."""
+"""How long PostgreSQL is away at least. Who pauses between two attempts for 1 s, then for 2, 4, 8 and 16 s,
+give or take a tenth, is then in a pause that lasts much longer than BACK_S."""
 
 
 @dataclass

@@ -195,13 +195,15 @@ class Trial:
             raise CheckFailed("pytest to load every file with tests", "\n".join(the.collected.errors[:5]))
         if not the.collected.tests:
             raise CheckFailed("tests", "pytest found none")
+        evidence.did("run all tests with a database")
         first = second = the.run(within=SUITE_S, measure=True)
         after_first = remnants.inspect(database)
         if first.how != "late":
             tests = the.collected.tests[::-1]
-            evidence.did("run all tests in reverse order")
+            evidence.did("run all tests again, in reverse order")
             second = backwards = the.run(tests, within=SUITE_S)
             if not backwards.green and backwards.how != "late" and not the.run(tests, within=SUITE_S).green:
+                evidence.did("run all tests again, in their own order")
                 second = the.run(within=SUITE_S)
                 if second.green:
                     self._orders.append(backwards)
@@ -212,7 +214,7 @@ class Trial:
         if the.collected.errors:
             loadable = "every file with tests to be loaded where there is no database, too"
             raise CheckFailed(loadable, "\n".join(the.collected.errors[:5]))
-        evidence.did("run all tests in random order")
+        evidence.did("run all tests without a database")
         drawn = the.run(within=SUITE_S, seed=_SEED)
         if drawn.green or drawn.how == "late":
             return drawn
@@ -271,6 +273,7 @@ def _alone(the: Lane, without: Round) -> Round:
         tests += [test for test in the.collected.tests if test not in known]
     if not tests:
         return Round()
+    evidence.did("run the tests that need a database by themselves")
     alone = the.run(tests, within=SUITE_S)
     if alone.green or alone.how == "late":
         return alone
