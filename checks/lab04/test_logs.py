@@ -8,7 +8,7 @@ from labkit import logs
 from labkit.checks import check
 from labkit.deadlines import scaled
 from labkit.episodes.story import BAD_IDS, FORGED, HELD_S, SLEEP_S, TASKS
-from labkit.evidence import expect, expect_unsaid, shorten
+from labkit.evidence import expect, expect_unsaid, only, shorten
 from labkit.http import Client
 from labkit.logs import entries, is_number, moment
 
@@ -125,10 +125,12 @@ def test_debug_shows_no_less(elsewhere):
 
     You turn the log up to learn more. What would you lose if it were another log altogether?
     """
-    ended = [e for e in entries(elsewhere.api) if str(e.get("path")).startswith("/info")]
-    expect(bool(ended), "the request's line of GET /info, with LOG_LEVEL=debug", "it is not there")
+    only("start `api` with LOG_LEVEL=debug", "GET /info")
+    requests = [e for e in entries(elsewhere.api) if str(e.get("path")).startswith("/info")]
+    expect(bool(requests), "a line with the path of GET /info", f"{len(elsewhere.api)} lines, and it in none")
+    only("start a worker with LOG_LEVEL=debug", "INSERT tasks")
     tasks = [e for e in entries(elsewhere.worker) if e.get("task_id")]
-    expect(bool(tasks), "the worker's lines about a task, with LOG_LEVEL=debug", "there are none")
+    expect(bool(tasks), "lines with the task_id of a task", f"{len(elsewhere.worker)} lines, and it in none")
 
 
 @check(points=0.7, read=LINES)
