@@ -20,15 +20,19 @@ CLAIMED_AGAIN = (
 )
 
 
-@check(points=1.3, read=DIES)
+@check(points=0.9, read=DIES)
 def test_killed_worker_is_replaced(stage):
     """The task of a worker that was killed is run by another one, when the lease is over.
 
     A process that was killed says nothing any more. How does anybody learn that it is gone, and which attempt
     is the next run?
     """
+    stage.worker(WORKER_ID="busy", WORKER_LEASE=LEASE)
+    held = stage.add("sleep", {"seconds": 60})
+    stage.wait_for_claim(held)
+    connected = stage.probe.connections()
     workers = {name: stage.worker(WORKER_ID=name, WORKER_LEASE=LEASE) for name in ("one", "two")}
-    stage.until(lambda: stage.probe.connections() >= 2, within=10)
+    stage.until(lambda: stage.probe.connections() >= connected + 2, within=10)
     task = stage.add("sleep", {"seconds": 60})
     runs_it = stage.wait_for_claim(task).worker
     expect(runs_it in workers, "assigned_worker `one` or `two`, as they are called", repr(runs_it))
@@ -38,6 +42,32 @@ def test_killed_worker_is_replaced(stage):
     stage.wait_for_claim(task, number=2, within=BACK_S + 1, expected=CLAIMED_AGAIN)
     stage.wait_for_end(task)
     stage.expect_row(task, status="completed", assigned_worker=other, attempts=2)
+    stage.expect_row(held, "the task of a worker that lives", status="processing", attempts=1)
+
+
+@check(points=0.4, read=DIES)
+def test_lost_task_is_taken_once(stage):
+    """A lost task is run once more by one worker, though two come upon it in the same instant.
+
+    Two workers find that a lease is over. What does each of them read, what does it write, and what may have
+    happened in between?
+    """
+    task = stage.add("sleep", {"seconds": 60})
+    lost = stage.worker(WORKER_ID="lost", WORKER_LEASE=LEASE)
+    stage.wait_for_claim(task)
+    _next_run_takes(stage, task, 0.5)
+    connected = stage.probe.connections()
+    for name in ("one", "two"):
+        stage.worker(WORKER_ID=name, WORKER_LEASE=LEASE)
+    stage.until(lambda: stage.probe.connections() >= connected + 2, within=10)
+    with stage.probe.locked_row(task):
+        _kill(lost)
+        stage.watch(lambda: False, LEASE_S + 3 * POLL_MS / 1000)
+    stage.wait_for_claim(task, number=2, within=BACK_S + 1, expected="the lost task to be claimed again")
+    stage.wait_for_end(task)
+    stage.watch(lambda: len(stage.claims(task)) > 2, 0.5)
+    expect(len(stage.claims(task)) == 2, "one more run of the lost task", stage.told(task))
+    stage.expect_row(task, status="completed", attempts=2)
 
 
 @check(points=0.6, read=DIES)
@@ -63,7 +93,9 @@ def test_long_tasks_are_not_stolen(stage):
     A lease is over, and nobody has died. By what do the others tell a task that is lost from one that still
     runs, or is long done?
     """
-    stage.ready_worker(WORKER_ID="one", WORKER_LEASE=LEASE, WORKER_CONCURRENCY="2")
+    stage.ready_worker(
+        WORKER_ID="one", WORKER_LEASE=LEASE, WORKER_CONCURRENCY="2", SHUTDOWN_TIMEOUT="1s"
+    )  # nobody tells it to stop
     tasks = [stage.add("sleep", {"seconds": 3 * scaled(LEASE_S)}) for _ in range(2)]
     claimed = [stage.wait_for_claim(task) for task in tasks]
     first = stage.row(tasks[0])

@@ -88,6 +88,9 @@ def test_gives_back_what_takes_too_long(stage):
 
     The time is up, and the task is not done. Who notices, and what should its row say to whoever comes next?
     """
+    stage.worker(WORKER_ID="staying")
+    held = stage.add("sleep", {"seconds": 60})
+    stage.wait_for_claim(held)
     tasks = [stage.add("sleep", {"seconds": 60}) for _ in range(2)]
     for number, timeout in enumerate(("500ms", "0s"), start=1):
         worker = stage.worker(SHUTDOWN_TIMEOUT=timeout, WORKER_CONCURRENCY="2")
@@ -99,6 +102,7 @@ def test_gives_back_what_takes_too_long(stage):
         expect(code == 0, f"exit status 0 within five seconds of SHUTDOWN_TIMEOUT={timeout}", _said(code))
         for task in tasks:
             stage.expect_row(task, status="pending", attempts=0, assigned_worker=None)
+    stage.expect_row(held, "the task of another worker", status="processing", assigned_worker="staying")
 
 
 @check(points=0.5, read=HANDOUT)

@@ -73,6 +73,8 @@ def test_fails_with_its_message(common):
     Somebody reads this row at three in the morning. What would they want to learn from it?
     """
     message = "the disk is full — 漢字 'quoted' %s {}"
+    beside = common.add("sleep", {"seconds": 1})
+    common.wait_for_claim(beside)
     said, silent = common.add("fail", {"message": message, "more": 1}), common.add("fail")
     [row] = common.wait_for_end(said)
     expect(row["status"] == "failed", "status failed", common.told(said))
@@ -83,6 +85,8 @@ def test_fails_with_its_message(common):
     [row] = common.wait_for_end(silent)
     expect(row["status"] == "failed", "status failed", common.told(silent))
     expect(bool(row["error"]), "some text in error, though there is no message", repr(row["error"]))
+    common.wait_for_end(beside)
+    common.expect_row(beside, "the task that ran beside it", status="completed", error=None)
 
 
 @check(points=0.5, read=TYPES)
