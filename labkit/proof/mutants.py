@@ -123,7 +123,8 @@ def _of(node: ast.AST) -> Iterator[Mistake]:
         case ast.Constant(value=int(value)):
             yield node, f"{value} → {value + 1}", repr(value + 1)
         case ast.Constant(value=float(value)):
-            yield node, f"{value:g} → {value * 10:g}", repr(value * 10)
+            other_value = value * 10 or 1.0
+            yield node, f"{value:g} → {other_value:g}", repr(other_value)
         case ast.Constant(value=str(value)) if _SQL.search(value):
             yield from _of_sql(node, value)
         case ast.If() | ast.IfExp() | ast.While():
