@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from labkit import audit, evidence, services, tasks
 from labkit.audit import Change
-from labkit.deadlines import allowed, wait_until, watch
+from labkit.deadlines import allowed, scaled, wait_until, watch
 from labkit.evidence import CheckFailed, Journal, expect
 from labkit.http import Client
 from labkit.postgres import Database, PrivateServer, Server, private_server
@@ -25,6 +25,13 @@ T = TypeVar("T")
 ENDED = ("completed", "failed")
 POLL_MS = 100
 """The workers' poll interval, unless a check says otherwise."""
+LEASE_S = 1.5
+"""The lease of workers that shall lose it, or live through several (scaled to the machine)."""
+
+
+def lease() -> str:
+    """LEASE_S on this machine, as a value of WORKER_LEASE."""
+    return f"{int(scaled(LEASE_S) * 1000)}ms"
 
 
 class Over(Exception):

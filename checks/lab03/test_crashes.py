@@ -6,13 +6,12 @@ import signal
 from labkit.checks import check
 from labkit.deadlines import fixed, scaled
 from labkit.evidence import did, expect
-from labkit.stage import POLL_MS
+from labkit.stage import LEASE_S, POLL_MS, lease
 
 DIES = "lab-03-worker.md#when-a-worker-dies"
 LATE = "lab-03-worker.md#late-finishers"
 
-LEASE_S = 1.5
-LEASE = f"{int(scaled(LEASE_S) * 1000)}ms"
+LEASE = lease()
 BACK_S = fixed(LEASE_S + 2 * POLL_MS / 1000 + 1.0)
 """When a lost task is claimed again, at the latest: a lease, two polls and a second."""
 CLAIMED_AGAIN = (

@@ -7,11 +7,10 @@ from labkit.checks import check
 from labkit.deadlines import fixed, scaled
 from labkit.evidence import did, expect
 from labkit.services import how_it_ended
-from labkit.stage import on_a_server_of_its_own
+from labkit.stage import LEASE_S, lease, on_a_server_of_its_own
 
 HANDOUT = "lab-03-worker.md#shutting-down"
-LEASE_S = 1.5
-LEASE = f"{int(scaled(LEASE_S) * 1000)}ms"
+LEASE = lease()
 
 
 @check(points=0.7, read=HANDOUT)
