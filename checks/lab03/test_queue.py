@@ -180,10 +180,17 @@ def test_claims_again_at_once(stage):
     A thousand tasks wait, and your worker looks once in five seconds. When is it done?
     """
     tasks = [stage.add(title=f"task {n}") for n in range(6)]
-    stage.worker(WORKER_POLL_INTERVAL="60s")
+    worker = stage.worker(WORKER_POLL_INTERVAL="10m")
     stage.wait_for_end(*tasks, within=10)
     claimed = {change.task for change in stage.claims()}
     expect(claimed == set(tasks), f"{len(tasks)} tasks claimed, one after the other", f"{len(claimed)}")
+    worker.kill()
+    first = stage.add("sleep", {"seconds": 1})
+    stage.worker(WORKER_POLL_INTERVAL="10m", WORKER_CONCURRENCY="2")
+    stage.wait_for_claim(first)
+    stage.watch(lambda: False, 0.5)  # it has room for another, and looks for one in vain
+    later = stage.add(title="comes while another runs")
+    stage.wait_for_end(later, what="a task that came while another one ran")
 
 
 def _oldest_transaction(stage, seconds):

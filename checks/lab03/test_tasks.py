@@ -152,6 +152,8 @@ def test_edited_while_it_runs(common):
         " WHERE id::text = %s",
         task,
     )
+    with common.probe.locked_row(task):
+        common.watch(lambda: False, 1.6)  # until after its end
     [row] = common.wait_for_end(task)
     ended = {name: row[name] for name in ("status", "result", "attempts")}
     wanted = {"status": "completed", "result": None, "attempts": 1}
