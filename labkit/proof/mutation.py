@@ -32,6 +32,9 @@ REACH = {
 """The reference's packages that are mutated, and the checks that see them, in runs, the likeliest first. What
 a lab has to say of migrations, scripts and the table is left out: it hangs on little of these packages."""
 
+SAME_REASON = "The same."
+"""Stands for the reason of the mutant before, in the order of files and lines."""
+
 _RUN_S = 300.0
 
 

@@ -198,15 +198,25 @@ def _mutants(fates: Mapping[str, Fate], reasons: Mapping[str, str]) -> str:
         left = mutation.open_questions(here, reasons)
         numbers = (len(here), len(here) - len(survived), len(survived) - len(left), len(left))
         lines.append(f"| {part} | {' | '.join(map(str, numbers))} |")
-    told = [
-        f"- `{fate.file}`, line {fate.line}, {fate.what}: {reasons.get(name, '*waits for a check.*')}"
-        for name, fate in fates.items()
-        if fate.noticed_by is None
-    ]
+    told = _survivors(fates, reasons)
     noticed = sum(fate.noticed_by is not None for fate in fates.values())
     share = f"{noticed} of {len(fates)} ({noticed / len(fates):.1%})"
-    survivors = "\n".join(["These survived, and why:", "", *told, "", ""]) if told else ""
+    survivors = "\n".join(["These survived, and why. What a client could tell, and no check asks, is called a known gap:", "", *told, "", ""]) if told else ""
     return _MUTANTS.format(share=share, numbers="\n".join(lines), survivors=survivors)
+
+
+def _survivors(fates: Mapping[str, Fate], reasons: Mapping[str, str]) -> list[str]:
+    """Those that survived, and why; such as follow one another for the same reason in one line."""
+    told: list[tuple[str, str]] = []
+    for name, fate in fates.items():
+        if fate.noticed_by is not None:
+            continue
+        why, place = reasons.get(name, "*waits for a check.*"), f"line {fate.line}, {fate.what}"
+        if told and why == mutation.SAME_REASON:
+            told[-1] = (f"{told[-1][0]}; {place}", told[-1][1])
+        else:
+            told.append((f"`{fate.file}`, {place}", why))
+    return [f"- {places}: {why}" for places, why in told]
 
 
 _MUTANTS = """## Small mistakes, made by a machine
