@@ -201,7 +201,7 @@ def _mutants(fates: Mapping[str, Fate], reasons: Mapping[str, str]) -> str:
     told = _survivors(fates, reasons)
     noticed = sum(fate.noticed_by is not None for fate in fates.values())
     share = f"{noticed} of {len(fates)} ({noticed / len(fates):.1%})"
-    survivors = "\n".join(["These survived, and why. What a client could tell, and no check asks, is called a known gap:", "", *told, "", ""]) if told else ""
+    survivors = "\n".join([_SURVIVED, "", *told, "", ""]) if told else ""
     return _MUTANTS.format(share=share, numbers="\n".join(lines), survivors=survivors)
 
 
@@ -218,6 +218,8 @@ def _survivors(fates: Mapping[str, Fate], reasons: Mapping[str, str]) -> list[st
             told.append((f"`{fate.file}`, {place}", why))
     return [f"- {places}: {why}" for places, why in told]
 
+
+_SURVIVED = "These survived, and why. What a client could tell, and no check asks, is called a known gap:"
 
 _MUTANTS = """## Small mistakes, made by a machine
 
