@@ -133,6 +133,20 @@ def test_a_survivor_may_have_a_reason(
     assert "*waits for a check.*" in page._mutants(mutation.load(tmp_path), {})
 
 
+def test_those_that_survived_for_the_same_reason_stand_in_one_line() -> None:
+    fates = {
+        "a": Fate("api_service/a.py", 1, "1 → 2", None),
+        "b": Fate("api_service/a.py", 2, "3 → 4", "lab01.create.answers_201"),
+        "c": Fate("api_service/a.py", 3, "5 → 6", None),
+        "d": Fate("api_service/b.py", 1, "7 → 8", None),
+    }
+    reasons = {"a": "Nobody counts.", "c": mutation.SAME_REASON, "d": "A known gap: eight."}
+    assert page._survivors(fates, reasons) == [
+        "- `api_service/a.py`, line 1, 1 → 2; line 3, 5 → 6: Nobody counts.",
+        "- `api_service/b.py`, line 1, 7 → 8: A known gap: eight.",
+    ]
+
+
 @pytest.mark.parametrize("text", ["a =", 'a = ""', "a = 3"])
 def test_reasons_that_are_none(tmp_path: Path, text: str) -> None:
     (tmp_path / "specimens").mkdir()
