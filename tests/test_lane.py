@@ -99,7 +99,7 @@ def test_every_outcome_is_told(suite: Open) -> None:
         "announced": "expected",
     }
     assert not run.green
-    assert "1 == 2" in lane.told(run, WITHIN_S)
+    assert "1 == 2" in lane.told(run)
 
 
 def test_nothing_of_one_job_is_there_in_the_next(suite: Open) -> None:
@@ -187,7 +187,7 @@ def test_saboteur_sits_in_every_driver(suite: Open, driver: str) -> None:
         healthy, sabotaged, again = (
             the.run(within=WITHIN_S, saboteur=saboteur) for saboteur in (None, "created_answers_200", None)
         )
-    assert healthy.green, lane.told(healthy, WITHIN_S)
+    assert healthy.green, lane.told(healthy)
     assert again.green
     assert [ran.outcome for ran in sabotaged.ran] == ["failed"]
     assert "200 == 201" in sabotaged.ran[0].message
@@ -207,7 +207,7 @@ def test_layer_changes_nothing_by_itself(suite: Open) -> None:
     """
     with suite(tests) as the:
         run = the.run(within=WITHIN_S)
-    assert run.green, lane.told(run, WITHIN_S)
+    assert run.green, lane.told(run)
 
 
 def test_exchanges_of_a_shared_fixture_belong_to_all_its_tests(suite: Open) -> None:
@@ -356,5 +356,5 @@ def test_only_the_tests_assertions_are_rewritten(suite: Open, tmp_path: Path) ->
     """
     with suite(tests) as the:
         run = the.run(within=WITHIN_S)
-    assert [ran.outcome for ran in run.ran] == ["failed", "passed"], lane.told(run, WITHIN_S)
+    assert [ran.outcome for ran in run.ran] == ["failed", "passed"], lane.told(run)
     assert "1 == 2" in run.red[0].message

@@ -12,7 +12,7 @@ from labkit.project import ProjectError
 from labkit.sabotage.saboteurs import SABOTEURS
 from labkit.suite.encounters import Notice
 from labkit.suite.lane import told as what_went_wrong
-from labkit.suite.trial import SUITE_S, Trial, Twice
+from labkit.suite.trial import Trial, Twice
 
 GATE = "lab05.suite.passes_twice"
 
@@ -73,7 +73,7 @@ def noticed(trial, tried) -> Callable[[str], None]:
         twice = tried()
         for run in (twice.first, twice.second):
             if not run.green:
-                cause = CheckFailed("a suite that passes without a saboteur", what_went_wrong(run, SUITE_S))
+                cause = CheckFailed("a suite that passes without a saboteur", what_went_wrong(run))
                 raise Blocked(GATE, cause)
         notice = trial.told(saboteur)
         if notice.by is None:

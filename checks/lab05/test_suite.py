@@ -6,7 +6,6 @@ from labkit.checks import check
 from labkit.evidence import Blocked, CheckFailed, expect, only, shorten
 from labkit.suite.lane import Round
 from labkit.suite.lane import told as what_went_wrong
-from labkit.suite.trial import SUITE_S
 from labkit.suite.wire import Exchange
 
 HANDOUT = "lab-05-testing.md#a-suite-that-can-be-trusted"
@@ -23,7 +22,7 @@ def test_passes_twice(told):
     for which, run in (("first", twice.first), ("second", twice.second)):
         if not run.green and which == "first":
             only("run all tests with a database")
-        expect(run.green, f"every test to pass in the {which} run", what_went_wrong(run, SUITE_S))
+        expect(run.green, f"every test to pass in the {which} run", what_went_wrong(run))
     expect(bool(twice.sound), "tests that pass", "all of them were skipped")
 
 
@@ -38,9 +37,7 @@ def test_any_order_will_do(told):
     if run.how != "done" or fallen:
         run.ran = fallen
         only("run all tests in another order")
-        raise CheckFailed(
-            "the tests that pass in their own order to pass in any", what_went_wrong(run, SUITE_S)
-        )
+        raise CheckFailed("the tests that pass in their own order to pass in any", what_went_wrong(run))
 
 
 @check(points=0.7, read=HANDOUT)
@@ -50,7 +47,7 @@ def test_units_need_no_database(told):
     What does a test about the word "title" want from PostgreSQL?
     """
     run = told("without")
-    expect(run.green, "tests that pass without a database, or are skipped", what_went_wrong(run, SUITE_S))
+    expect(run.green, "tests that pass without a database, or are skipped", what_went_wrong(run))
     skipped = run.of("skipped")
     expect(bool(run.passed), "unit tests that pass without a database", f"none; {len(skipped)} were skipped")
     silent = [ran.test for ran in skipped if not ran.message.removeprefix("Skipped").strip(": ")]
@@ -68,7 +65,7 @@ def test_integration_stands_alone(told):
     run = told("alone")
     if run.green and not run.passed:
         raise Blocked("lab05.suite.reaches_postgresql", CheckFailed(INTEGRATION, _none(run)))
-    expect(run.green, "every integration test to pass alone", what_went_wrong(run, SUITE_S))
+    expect(run.green, "every integration test to pass alone", what_went_wrong(run))
 
 
 @check(points=0.7, read=HANDOUT)

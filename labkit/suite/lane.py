@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit import evidence, sabotage, services
-from labkit.deadlines import allowed, wait_until, waited
+from labkit.deadlines import allowed, slowness, slowness_now, wait_until, waited
 from labkit.evidence import CheckFailed, shorten
 from labkit.ports import free_port
 from labkit.project import Project
@@ -134,9 +134,11 @@ class Lane:
         stop: bool = False,
         measure: bool = False,
     ) -> Round:
-        """Run these tests (all, if None) to the end, or for `within` seconds (scaled)."""
+        """Run these tests (all, if None) to the end, or for `within` seconds (scaled to the machine as it is
+        now: others may be at work on it)."""
         self._jobs += 1
-        job = Job(self._jobs, tests, seed, saboteur, allowed(within), stop, measure)
+        seconds = allowed(within) * slowness_now() / slowness()
+        job = Job(self._jobs, tests, seed, saboteur, seconds, stop, measure)
         if self._jobs == 1 or not self.collected.threads:
             run = self._waiting.do(job)
         else:
@@ -236,7 +238,7 @@ def _why(service: Service) -> str:
     return "\n".join([f"it {how}", *lines])
 
 
-def told(run: Round, within: float, most: int = 4) -> str:
+def told(run: Round, most: int = 4) -> str:
     """What went wrong in a run, for the student: a line or two for each test, the first ones."""
     lines = []
     for ran in run.red[:most]:
@@ -245,7 +247,7 @@ def told(run: Round, within: float, most: int = 4) -> str:
     if len(run.red) > most:
         lines.append(f"… and {len(run.red) - most} more")
     if run.how == "late":
-        lines.append(f"after {allowed(within):.0f} s it was still running{_after(run)}")
+        lines.append(f"after {run.duration_s:.0f} s it was still running{_after(run)}")
     if run.how == "died":
         lines.append(f"the process {services.how_it_ended(run.status)} before all tests had run{_after(run)}")
     return "\n".join(lines) or f"{len(run.passed)} passed"
