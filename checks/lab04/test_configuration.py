@@ -107,7 +107,8 @@ def test_empty_counts_as_unset(stage):
     stage.wait_for_end(task)
     worker = stage.row(task)["assigned_worker"]
     expect(bool(worker), "a name in assigned_worker, though WORKER_ID is empty", repr(worker))
-    stage.wait_for_end(stage.add(title="comes later"), what="a task that comes while it polls every 5 s")
+    later = stage.add(title="comes later")
+    stage.wait_for_end(later, within=fixed(5) + 5, what="a task that comes while it polls every 5 s")
     told = stage.watch(lambda: entries(printed(api)), 2)  # what it has printed may be on its way
     expect(bool(told), "JSON lines of the API, at level info: the defaults", "none")
 
