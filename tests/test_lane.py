@@ -1,5 +1,6 @@
 """A student's tests under control: every way in which they can go, and every way to drive an application."""
 
+import resource
 import textwrap
 import threading
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ import pytest
 
 from labkit import project
 from labkit.evidence import CheckFailed
-from labkit.suite import coverage_report, lane, measure
+from labkit.suite import coverage_report, lane, measure, plugin
 from labkit.suite.lane import Lane
 
 APPLICATION = """
@@ -358,3 +359,22 @@ def test_only_the_tests_assertions_are_rewritten(suite: Open, tmp_path: Path) ->
         run = the.run(within=WITHIN_S)
     assert [ran.outcome for ran in run.ran] == ["failed", "passed"], lane.told(run)
     assert "1 == 2" in run.red[0].message
+
+
+def test_no_depth_of_calls_is_slow() -> None:
+    """CPython maps and unmaps memory in each call that crosses the end of a block of its stack: 200 times in
+    some of these places, were there no room."""
+
+    def leaf() -> None: ...
+
+    leaf.__code__ = leaf.__code__.replace(co_stacksize=50)  # as large as what stands around it
+
+    def mapped(depth: int) -> int:
+        if depth:
+            return mapped(depth - 1)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        for _ in range(200):
+            leaf()
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    assert plugin.with_room(lambda: max(map(mapped, range(400)))) < 100
