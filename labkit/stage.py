@@ -29,9 +29,9 @@ LEASE_S = 1.5
 """The lease of workers that shall lose it, or live through several (scaled to the machine)."""
 
 
-def lease() -> str:
-    """LEASE_S on this machine, as a value of WORKER_LEASE."""
-    return f"{int(scaled(LEASE_S) * 1000)}ms"
+def lease(seconds: float = LEASE_S) -> str:
+    """So many seconds, scaled to this machine, as a value of WORKER_LEASE."""
+    return f"{int(scaled(seconds) * 1000)}ms"
 
 
 class Over(Exception):

@@ -29,9 +29,7 @@ def test_killed_worker_is_replaced(stage):
     stage.worker(WORKER_ID="busy", WORKER_LEASE=LEASE)
     held = stage.add("sleep", {"seconds": 60})
     stage.wait_for_claim(held)
-    connected = stage.probe.connections()
-    workers = {name: stage.worker(WORKER_ID=name, WORKER_LEASE=LEASE) for name in ("one", "two")}
-    stage.until(lambda: stage.probe.connections() >= connected + 2, within=10)
+    workers = _two_more(stage)
     task = stage.add("sleep", {"seconds": 60})
     runs_it = stage.wait_for_claim(task).worker
     expect(runs_it in workers, "assigned_worker `one` or `two`, as they are called", repr(runs_it))
@@ -55,10 +53,7 @@ def test_lost_task_is_taken_once(stage):
     lost = stage.worker(WORKER_ID="lost", WORKER_LEASE=LEASE)
     stage.wait_for_claim(task)
     _next_run_takes(stage, task, 0.5)
-    connected = stage.probe.connections()
-    for name in ("one", "two"):
-        stage.worker(WORKER_ID=name, WORKER_LEASE=LEASE)
-    stage.until(lambda: stage.probe.connections() >= connected + 2, within=10)
+    _two_more(stage)
     with stage.probe.locked_row(task):
         _kill(lost)
         stage.watch(lambda: False, LEASE_S + 3 * POLL_MS / 1000)
@@ -196,6 +191,14 @@ def _wakes_up_late(stage, payload, told_to_stop=False):
     stage.expect_row(task, status="completed", assigned_worker="new", attempts=2)
     for worker in (late, new):
         worker.kill()
+
+
+def _two_more(stage):
+    """Two more workers by their names, `one` and `two`, both connected."""
+    connected = stage.probe.connections()
+    workers = {name: stage.worker(WORKER_ID=name, WORKER_LEASE=LEASE) for name in ("one", "two")}
+    stage.until(lambda: stage.probe.connections() >= connected + 2, within=10)
+    return workers
 
 
 def _kill(worker):

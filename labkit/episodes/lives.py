@@ -14,7 +14,7 @@ from labkit.evidence import did
 from labkit.plays import House
 from labkit.scripts import Ended
 from labkit.services import Service
-from labkit.stage import POLL_MS, Stage
+from labkit.stage import POLL_MS, Stage, lease
 from labkit.standin import StandIn
 
 LEASE_S = 1.0
@@ -41,7 +41,6 @@ class Lives:
 
 def observe(house: House) -> Lives:
     """Live through it; fails the check if a worker does not do a first task, or if there is no script."""
-    lease = f"{int(scaled(LEASE_S) * 1000)}ms"
     with ExitStack() as stack:
         api = stack.enter_context(standin.serving(StandIn()))
         plays: dict[str, Stage] = {}
@@ -49,7 +48,7 @@ def observe(house: House) -> Lives:
         firsts: dict[str, str] = {}
         for name in WORKERS:
             play = plays[name] = stack.enter_context(house.stage())
-            workers[name] = play.worker(WORKER_LEASE=lease)
+            workers[name] = play.worker(WORKER_LEASE=lease(LEASE_S))
             firsts[name] = play.add(title="the first task")
         for name, play in plays.items():
             play.wait_for_end(firsts[name])
@@ -57,7 +56,7 @@ def observe(house: House) -> Lives:
         def says(name: str, *arguments: str) -> Ended:
             settings: Mapping[str, str] = {
                 "DATABASE_URL": plays[name].database.url,
-                "WORKER_LEASE": lease,
+                "WORKER_LEASE": lease(LEASE_S),
                 "WORKER_POLL_INTERVAL": f"{POLL_MS}ms",
                 **api.settings,
             }
