@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,11 +85,29 @@ def test_a_repetition_that_is_stopped_has_counted_what_was_over(
 
     monkeypatch.setattr(flakes, "grade", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        repeat(5)
+        repeat(2)
     assert tally.runs(greetings, "lab01") == 1
     assert len(burning) == 1
     assert not burning[0].is_running()
     assert "0 of 1 runs failed;" in (greetings / "docs" / "proof.md").read_text()
+
+
+def test_runs_under_load_are_the_load_of_each_other(
+    greetings: Path, repeat: Callable[..., int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    grade, graded, three = flakes.grade, [], threading.Barrier(3, timeout=60)
+
+    def counted(*arguments: Any) -> Any:
+        if not graded:
+            graded.append(grade(*arguments))
+        if any(f"--random-order-seed={number}" in arguments for number in (2, 4, 6)):
+            three.wait()
+        return graded[0]
+
+    monkeypatch.setattr(flakes, "grade", counted)
+    assert repeat(6) == 0
+    (now,) = tally.sums(tally.load(greetings))
+    assert (now.runs, now.under_load) == (6, 3)
 
 
 def test_a_run_without_a_report_is_a_failure(

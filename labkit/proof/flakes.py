@@ -8,7 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,8 @@ from labkit.report import Report
 
 _RUN_S = 900.0
 _KEPT = Path(".lab", "flakes")
+_AT_ONCE = 3
+"""How many runs under load are done at once."""
 _TELL_EVERY = 20
 """After so many runs comes a line, where no bar can be shown."""
 
@@ -49,9 +52,9 @@ class Run:
 
 
 def run(root: Path, labs: Sequence[str], times: int) -> int:
-    """Grade the reference `times` times on `labs`, each time in another order, half of the runs under CPU
-    load; 0 if nothing failed. Every run is counted in docs/flakes.json as soon as it is over, and the
-    reports of runs that failed are kept."""
+    """Grade the reference `times` times on `labs`, each time in another order, half of the runs under load;
+    0 if nothing failed. Every run is counted in docs/flakes.json as soon as it is over, and the reports of
+    runs that failed are kept."""
     out = Console(highlight=False, markup=False, soft_wrap=True)
     first = tally.runs(root, _together(labs)) + 1
     over: list[bool] = []
@@ -59,13 +62,15 @@ def run(root: Path, labs: Sequence[str], times: int) -> int:
     try:
         with side_by_side.bar(out, "repeating") as progress:
             bar = progress.add_task("", total=times)
-            for number in range(first, first + times):
-                problems, seen = _once(root, labs, Run(number), out)
-                over.append(bool(problems))
-                verdicts += seen
-                progress.update(bar, advance=1)
-                if not out.is_terminal and len(over) % _TELL_EVERY == 0:
-                    out.print(f"- {len(over)} of {times} runs, {sum(over)} with a false failure")
+            for group in _groups([Run(number) for number in range(first, first + times)]):
+                states = _states(root, labs)
+                for one, outcome in _at_once(root, labs, group):
+                    problems, seen = _count(root, labs, one, outcome, states, out)
+                    over.append(bool(problems))
+                    verdicts += seen
+                    progress.update(bar, advance=1)
+                    if not out.is_terminal and len(over) % _TELL_EVERY == 0:
+                        out.print(f"- {len(over)} of {times} runs, {sum(over)} with a false failure")
     finally:
         if over:
             told = _summary(len(over), sum(over), verdicts, time.monotonic() - started)
@@ -74,25 +79,54 @@ def run(root: Path, labs: Sequence[str], times: int) -> int:
     return int(any(over))
 
 
-def _once(root: Path, labs: Sequence[str], one: Run, out: Console) -> tuple[list[str], int]:
+def _groups(runs: Sequence[Run]) -> Iterator[list[Run]]:
+    """What is done at once: each undisturbed run by itself, and those under load together, each of which is
+    the others' load."""
+    for start in range(0, len(runs), 2 * _AT_ONCE):
+        part = runs[start : start + 2 * _AT_ONCE]
+        yield from ([one] for one in part if not one.under_load)
+        if loaded := [one for one in part if one.under_load]:
+            yield loaded
+
+
+def _at_once(
+    root: Path, labs: Sequence[str], group: Sequence[Run]
+) -> Iterator[tuple[Run, Report | LabError]]:
+    """Each run and its report, or why there is none, as soon as it is over. Where load is wanted, each core
+    has something to do besides a run."""
+    missing = (os.cpu_count() or 1) + 1 - len(group) if group[0].under_load else 0
+    with _load(missing), ThreadPoolExecutor(len(group)) as pool:
+        waiting = {pool.submit(_grade, root, labs, one): one for one in group}
+        for future in as_completed(waiting):
+            try:
+                yield waiting[future], future.result()
+            except LabError as error:
+                yield waiting[future], error
+
+
+def _count(
+    root: Path,
+    labs: Sequence[str],
+    one: Run,
+    outcome: Report | LabError,
+    states: Mapping[str, str],
+    out: Console,
+) -> tuple[list[str], int]:
     """The checks that failed in one run, and how many there were. LabError, which counts as a failure, if
     there was no report."""
-    states = _states(root, labs)
-    try:
-        with _load(os.cpu_count() or 1) if one.under_load else contextlib.nullcontext():
-            outcome = _grade(root, labs, one)
-    except LabError:
-        if _states(root, labs) == states:
+    changed = _states(root, labs) != states
+    if isinstance(outcome, LabError):
+        if not changed:
             for lab, state in states.items():
                 tally.add(root, _kind(lab, state, one), 0, [])
-        raise
+        raise outcome
     problems = [*outcome.verdicts(Outcome.FAILED), *outcome.verdicts(Outcome.ERROR)]
     for verdict in problems:
         out.print(f"✗ {one}: {verdict.id}: expected {verdict.expected}, saw {verdict.saw}", style="red")
     if problems:
         _keep(root, labs, one, outcome, out)
     failed = [verdict.id for verdict in problems]
-    if _states(root, labs) != states:
+    if changed:
         out.print(f"- {one} is not counted: the checks or the reference have been changed meanwhile.")
         return failed, len(outcome.verdicts())
     for lab, state in states.items():
