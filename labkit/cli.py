@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
 import sys
 from pathlib import Path
@@ -170,7 +171,9 @@ def prove(
     names: Annotated[
         list[str] | None, typer.Argument(metavar="[SPECIMEN]...", help="Only these; all if left out.")
     ] = None,
-    processes: Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many side by side.")] = 2,
+    processes: Annotated[int, typer.Option("-n", metavar="N", min=1, help="How many side by side.")] = (
+        (os.cpu_count() or 1) + 1
+    ),
     every: Annotated[
         int, typer.Option(metavar="N", min=1, help="Only every N-th of the wrong specimens.")
     ] = 1,

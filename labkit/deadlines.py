@@ -119,10 +119,11 @@ def stated(seconds: float) -> str:
     return f"within {seconds:g} s" + (f" ({ours:.0f} s on this machine)" if ours >= seconds + 1 else "")
 
 
-def slowness_now() -> float:
-    """The same at this moment, and not less than at first: who shares a machine may see it become slower."""
+def allowed_now(within: float) -> float:
+    """What `allowed` gives, on this machine as it is at this moment, and not less than at first: who shares a
+    machine may see it become slower."""
     loop = min(_loop() for _ in range(3)) / _FAST_LOOP_S
-    return min(max(slowness(), loop, _crowd()), 10.0)
+    return _stretched(within) * min(max(slowness(), loop, _crowd()), 10.0)
 
 
 def _crowd() -> float:
@@ -146,7 +147,7 @@ class Patience:
         left = self._until - time.monotonic()
         if left > 0:
             return left
-        self._until = self._began + _stretched(self.within) * slowness_now()
+        self._until = self._began + allowed_now(self.within)
         return max(self._until - time.monotonic(), 0.0)
 
     def ended(self, met: bool) -> None:

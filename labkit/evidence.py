@@ -187,7 +187,8 @@ def expect_unsaid(secrets: Sequence[str], text: str, expected: str) -> None:
         shown = line
         for secret in secrets:
             shown = shown.replace(secret, "…")
-        expect(shown == line, expected, shorten(shown, 500))
+        if shown != line:
+            fail(expected, shorten(shown, 500))
 
 
 def listed(sentences: Sequence[str], most: int) -> str:

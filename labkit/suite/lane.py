@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from labkit import evidence, sabotage, services
-from labkit.deadlines import allowed, slowness, slowness_now, wait_until, waited
+from labkit.deadlines import allowed, allowed_now, wait_until, waited
 from labkit.evidence import CheckFailed, shorten
 from labkit.ports import free_port
 from labkit.project import Project
@@ -137,8 +137,7 @@ class Lane:
         """Run these tests (all, if None) to the end, or for `within` seconds (scaled to the machine as it is
         now: others may be at work on it)."""
         self._jobs += 1
-        seconds = allowed(within) * slowness_now() / slowness()
-        job = Job(self._jobs, tests, seed, saboteur, seconds, stop, measure)
+        job = Job(self._jobs, tests, seed, saboteur, allowed_now(within), stop, measure)
         if self._jobs == 1 or not self.collected.threads:
             run = self._waiting.do(job)
         else:
