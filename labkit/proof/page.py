@@ -92,9 +92,8 @@ difference.
 
 
 def _waiting(number: int) -> str:
-    return (
-        f"\n{number} more specimens wait for their turn: `lab prove --resume --record`.\n" if number else ""
-    )
+    told = f"\nSpecimens that wait for their turn: {number}. `lab prove --resume --record` proves them.\n"
+    return told if number else ""
 
 
 def _numbers(
