@@ -447,3 +447,14 @@ def test_the_specimens_of_this_repository_can_be_read() -> None:
     assert broken == []
     assert {"reference", "starter", "single_file", "aiohttp_memory"} <= {specimen.name for specimen in known}
     assert textwrap.shorten(known[0].story, 100)
+
+
+def test_specimens_of_all_labs_come_in_turn() -> None:
+    known, _ = specimens.load(ROOT)
+    order = prove._mixed(known)
+    assert sorted(order, key=known.index) == known
+    assert order[0].name == "reference"
+    assert order[-1].hostile
+    labs = [specimen.labs for specimen in order if specimen.fails and not specimen.hostile]
+    turns = [{*labs[start : start + 24]} for start in range(0, len(labs) - 24, 24)]
+    assert [len(turn) for turn in turns] == [len(manifest.labs(ROOT))] * len(turns)

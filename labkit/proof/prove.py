@@ -7,6 +7,7 @@ import difflib
 import fnmatch
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -193,13 +194,28 @@ def _examine(
             return examine(root, specimen, before, extent, warmth if _is_wrong(specimen) else {})
 
         for specimen, finding in side_by_side.done(
-            out, "proving", work, chosen, lambda specimen: specimen.name, processes
+            out, "proving", work, _mixed(chosen), lambda specimen: specimen.name, processes
         ):
             found[specimen.name] = finding
             _show(finding, out)
             if notes:
                 notes.add(finding)
     return [found[specimen.name] for specimen in chosen]
+
+
+def _mixed(chosen: Sequence[Specimen]) -> list[Specimen]:
+    """Right ones first, which take longest, and hostile ones last; between them wrong ones of all labs in
+    turn, since the checks of one lab mostly compute and those of another mostly wait."""
+    labs = [specimen.labs for specimen in chosen if _is_wrong(specimen)]
+    before: Counter[tuple[str, ...]] = Counter()
+
+    def place(specimen: Specimen) -> float:
+        if not _is_wrong(specimen):
+            return 1.0 if specimen.hostile else -1.0
+        before[specimen.labs] += 1
+        return (before[specimen.labs] - 1) / labs.count(specimen.labs)
+
+    return sorted(chosen, key=place)
 
 
 @contextlib.contextmanager
