@@ -66,7 +66,7 @@ class Server:
         giving that to another role would lose default privileges and cost another connection. The first clone
         seals the template (see `seal`), unless that has been done.
         """
-        name = f"lab_{runs.token()}_{_plain(label)}_{secrets.token_hex(3)}"
+        name = f"lab_{runs.token()}_{_plain(label)}_{secrets.token_hex(6)}"
         runs.register(self.key)
         with admin(self.admin_url, f"create the database {name}") as connection:
             if template is None:
