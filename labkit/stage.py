@@ -31,7 +31,7 @@ LEASE_S = 1.5
 
 def lease(seconds: float = LEASE_S) -> str:
     """So many seconds, scaled to this machine, as a value of WORKER_LEASE."""
-    return f"{int(scaled(seconds) * 1000)}ms"
+    return f"{round(scaled(seconds) * 1000)}ms"
 
 
 class Over(Exception):
