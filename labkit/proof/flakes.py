@@ -9,7 +9,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,14 +93,16 @@ def _at_once(
 ) -> Iterator[tuple[Run, Report | LabError]]:
     """Each run and its report, or why there is none, as soon as it is over. Where load is wanted, each core
     has something to do besides a run."""
+
+    def work(one: Run) -> Report | LabError:
+        try:
+            return _grade(root, labs, one)
+        except LabError as error:
+            return error
+
     missing = (os.cpu_count() or 1) + 1 - len(group) if group[0].under_load else 0
-    with _load(missing), ThreadPoolExecutor(len(group)) as pool:
-        waiting = {pool.submit(_grade, root, labs, one): one for one in group}
-        for future in as_completed(waiting):
-            try:
-                yield waiting[future], future.result()
-            except LabError as error:
-                yield waiting[future], error
+    with _load(missing):
+        yield from side_by_side.each(work, group, len(group))
 
 
 def _count(

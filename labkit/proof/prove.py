@@ -206,14 +206,14 @@ def _examine(
 def _mixed(chosen: Sequence[Specimen]) -> list[Specimen]:
     """Right ones first, which take longest, and hostile ones last; between them wrong ones of all labs in
     turn, since the checks of one lab mostly compute and those of another mostly wait."""
-    labs = [specimen.labs for specimen in chosen if _is_wrong(specimen)]
+    in_all = Counter(specimen.labs for specimen in chosen if _is_wrong(specimen))
     before: Counter[tuple[str, ...]] = Counter()
 
     def place(specimen: Specimen) -> float:
         if not _is_wrong(specimen):
             return 1.0 if specimen.hostile else -1.0
         before[specimen.labs] += 1
-        return (before[specimen.labs] - 1) / labs.count(specimen.labs)
+        return (before[specimen.labs] - 1) / in_all[specimen.labs]
 
     return sorted(chosen, key=place)
 

@@ -35,6 +35,19 @@ def bar(out: Console, title: str) -> Progress:
     )
 
 
+def each(work: Callable[[T], R], todo: Sequence[T], processes: int) -> Iterator[tuple[T, R]]:
+    """Each piece and what came of it, as soon as it is done. What has not begun when the caller leaves, or
+    when a piece raises, is left out."""
+    with ThreadPoolExecutor(processes) as pool:
+        waiting = {pool.submit(work, piece): piece for piece in todo}
+        try:
+            for future in as_completed(waiting):
+                yield waiting[future], future.result()
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+
+
 def done(
     out: Console,
     title: str,
@@ -43,17 +56,9 @@ def done(
     name: Callable[[T], str],
     processes: int,
 ) -> Iterator[tuple[T, R]]:
-    """Each piece and what came of it, as soon as it is done. What has not begun when the caller leaves, or
-    when a piece raises, is left out."""
-    with bar(out, title) as shown, ThreadPoolExecutor(processes) as pool:
+    """The same, with a bar under a title that shows the name of what was done last."""
+    with bar(out, title) as shown:
         task = shown.add_task("", total=len(todo))
-        waiting = {pool.submit(work, piece): piece for piece in todo}
-        try:
-            for future in as_completed(waiting):
-                piece = waiting[future]
-                result = future.result()
-                shown.update(task, advance=1, description=name(piece))
-                yield piece, result
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
+        for piece, result in each(work, todo, processes):
+            shown.update(task, advance=1, description=name(piece))
+            yield piece, result
