@@ -68,7 +68,14 @@ def run(folder: Path, command: str, **settings: str) -> Service:
 
 def comes_to(pid: int, status: str) -> bool:
     """Whether a process has that status soon, or is gone."""
-    return bool(wait_until(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == status, 5))
+
+    def has_it() -> bool:
+        try:
+            return psutil.Process(pid).status() == status
+        except psutil.NoSuchProcess:
+            return True
+
+    return bool(wait_until(has_it, 5))
 
 
 def told(service: Service) -> dict[str, Any]:
@@ -167,6 +174,17 @@ def test_who_ends_takes_along_what_was_forked(tmp_path: Path) -> None:
     assert comes_to(process.pid, psutil.STATUS_ZOMBIE)  # unless who inherits it has taken notice
     process.stdout.close()
     process.stderr.close()
+
+
+def test_it_can_be_ended_as_soon_as_its_number_is_known(tmp_path: Path, warmth: dict[str, str]) -> None:
+    (tmp_path / "main.py").write_text("import time\ntime.sleep(60)")
+    program = warm._program(["python", "main.py"], tmp_path, project.environment({}))
+    assert program
+    for number in [signal.SIGKILL, signal.SIGTERM] * 30:
+        process = warm.Warm(warmth[warm.SOCKET], program)
+        with process.stdout, process.stderr:
+            os.killpg(process.pid, number)
+            assert process.wait(5) == -number
 
 
 def test_runs_of_the_checks_use_it(tmp_path: Path) -> None:

@@ -196,8 +196,6 @@ def _main(place: str) -> None:
     listener.bind(place)
     listener.listen(64)
     program = _serve(listener)  # comes back in the forked processes only
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
     _run(**program)
 
 
@@ -250,13 +248,16 @@ def _fork(connection: socket.socket) -> dict[str, Any] | int | None:
     if pid:
         for file in files:
             os.close(file)
-        with contextlib.suppress(OSError):
-            connection.send(str(pid).encode())
         return pid
+    # Before anybody knows its number: who ends it ends its group, and no signal is lost.
     os.setsid()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    with contextlib.suppress(OSError):
+        connection.send(str(os.getpid()).encode())
     nothing = os.open(os.devnull, os.O_RDONLY)
-    for number, file in enumerate([nothing, *files]):
-        os.dup2(file, number)
+    for stream, file in enumerate([nothing, *files]):
+        os.dup2(file, stream)
         os.close(file)
     program: dict[str, Any] = json.loads(message)
     return program
