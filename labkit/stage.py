@@ -34,6 +34,11 @@ def lease(seconds: float = LEASE_S) -> str:
     return f"{round(scaled(seconds) * 1000)}ms"
 
 
+def sleeping(seconds: float) -> dict[str, float]:
+    """The payload of a `sleep` that takes so many seconds, scaled to this machine."""
+    return {"seconds": round(scaled(seconds), 3)}
+
+
 class Over(Exception):
     """The run has been broken off; whoever still waits for something need not."""
 

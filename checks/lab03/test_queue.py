@@ -7,6 +7,7 @@ from labkit import audit
 from labkit.checks import check
 from labkit.deadlines import fixed, scaled
 from labkit.evidence import did, expect
+from labkit.stage import sleeping
 
 CLAIMING = "lab-03-worker.md#claiming"
 MANY = "lab-03-worker.md#many-workers"
@@ -151,7 +152,7 @@ def test_runs_as_many_as_told(stage):
     for settings, at_once in (({"WORKER_CONCURRENCY": "3"}, 3), ({}, 1)):
         worker = stage.ready_worker(**settings)
         before = len(stage.history())
-        count, seconds = 4 * at_once, round(scaled(0.3), 2)
+        count, seconds = 4 * at_once, sleeping(0.3)["seconds"]
         stage.add_many(count, "sleep", {"seconds": seconds})
         stage.wait_until_all_ended(within=15)
         history = stage.history()[before:]
@@ -185,7 +186,7 @@ def test_claims_again_at_once(stage):
     claimed = {change.task for change in stage.claims()}
     expect(claimed == set(tasks), f"{len(tasks)} tasks claimed, one after the other", f"{len(claimed)}")
     worker.kill()
-    first = stage.add("sleep", {"seconds": 3 * scaled(1)})
+    first = stage.add("sleep", sleeping(3))
     stage.worker(WORKER_POLL_INTERVAL="10m", WORKER_CONCURRENCY="2")
     stage.wait_for_claim(first)
     stage.watch(lambda: False, 0.5)  # it has room for another, and looks for one in vain

@@ -7,7 +7,7 @@ from labkit.checks import check
 from labkit.deadlines import fixed, scaled
 from labkit.evidence import did, expect
 from labkit.services import how_it_ended
-from labkit.stage import LEASE_S, lease, on_a_server_of_its_own
+from labkit.stage import LEASE_S, lease, on_a_server_of_its_own, sleeping
 
 HANDOUT = "lab-03-worker.md#shutting-down"
 LEASE = lease()
@@ -36,7 +36,7 @@ def test_finishes_what_it_runs(stage):
     Your workers are stopped every afternoon. What becomes of a task that is nearly done, and of one just in?
     """
     worker = stage.worker(WORKER_CONCURRENCY="2", SHUTDOWN_TIMEOUT="60s")
-    first = stage.add("sleep", {"seconds": 1.2 * scaled(1)})
+    first = stage.add("sleep", sleeping(1.2))
     stage.wait_for_claim(first)
     worker.send(signal.SIGTERM)
     stage.watch(lambda: False, 0.3)  # a claim may be under way
@@ -54,7 +54,7 @@ def test_keeps_its_lease_to_the_end(stage):
     What else does your worker stop, when it stops claiming?
     """
     leaving = stage.worker(WORKER_ID="leaving", WORKER_LEASE=LEASE, SHUTDOWN_TIMEOUT="120s")
-    task = stage.add("sleep", {"seconds": 2.5 * scaled(LEASE_S)})
+    task = stage.add("sleep", sleeping(2.5 * LEASE_S))
     stage.wait_for_claim(task)
     stage.worker(WORKER_ID="staying", WORKER_LEASE=LEASE)
     leaving.send(signal.SIGTERM)
