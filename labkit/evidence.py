@@ -181,12 +181,15 @@ def fail(expected: str, saw: object) -> NoReturn:
     raise CheckFailed(expected, saw)
 
 
+_SECRET = "‹the secret stands here›"
+
+
 def expect_unsaid(secrets: Sequence[str], text: str, expected: str) -> None:
-    """Fail the check if a line of `text` holds one of the secrets; the line is shown without them."""
+    """Fail the check if a line of `text` holds one of the secrets, and show it with a mark in their place."""
     for line in text.split("\n"):
         shown = line
         for secret in secrets:
-            shown = shown.replace(secret, "…")
+            shown = shown.replace(secret, _SECRET)
         if shown != line:
             fail(expected, shorten(shown, 500))
 

@@ -39,7 +39,11 @@ def test_a_secret_that_was_said_is_not_said_again() -> None:
     evidence.expect_unsaid(["pa55", "key"], "none\nof them", "no secrets")
     with pytest.raises(CheckFailed) as failure:
         evidence.expect_unsaid(["pa55", "key"], "first\nit is pa55, key\x1b and pa55\nlast", "no secrets")
-    assert (failure.value.expected, failure.value.saw) == ("no secrets", "it is …, …\\x1b and …")
+    here = "‹the secret stands here›"
+    assert (failure.value.expected, failure.value.saw) == (
+        "no secrets",
+        f"it is {here}, {here}\\x1b and {here}",
+    )
 
 
 def test_an_excerpt_keeps_its_lines_but_not_all_of_them() -> None:
