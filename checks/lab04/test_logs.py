@@ -107,7 +107,7 @@ def test_level_filters(stage):
         bool(seen),
         f"the line of a request that ended with {answer.status}, with LOG_LEVEL=error",
         "no JSON object with level error or above; the last lines:\n"
-        + "\n".join(f"  {shorten(line, 200)}" for line in api.log(2)),
+        + ("\n".join(f"  {shorten(line, 200)}" for line in api.log(2)) or "  none at all"),
     )
     for service, lowest in ((api, "error"), (worker, "warning")):
         lines = entries(logs.printed(service))
