@@ -67,7 +67,7 @@ def test_parallel_puts_leave_one_whole(api, probe):
         did("12 clients at once: PUT, each with a version of its own")
         with recording(Journal()):
             answers = [pool.submit(api.put, path, json=version) for version in versions]
-            probe.wait_for_waiting(2)
+            probe.wait_for_waiting(2, within=2)
     for answer, version in zip(answers, versions, strict=True):
         shown = answer.result().expect(200).task
         expect(_of(shown) == version, f"the answer to show the version that was sent: {version}", shown)
@@ -86,7 +86,7 @@ def test_one_delete_wins(api, probe):
         did("5 clients at once: DELETE the same task")
         with recording(Journal()):
             answers = [pool.submit(api.delete, f"/tasks/{task['id']}") for _ in range(5)]
-            probe.wait_for_waiting(2)
+            probe.wait_for_waiting(2, within=2)
     statuses = sorted(answer.result().status for answer in answers)
     expect(statuses == [204, 404, 404, 404, 404], "204 once and 404 four times", statuses)
 
