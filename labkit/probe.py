@@ -149,6 +149,14 @@ class Probe:
         query: LiteralString = "SELECT count(*) AS n " + _OTHERS + " AND wait_event_type = 'Lock'"
         return self._others(query)[0]["n"]  # type: ignore[no-any-return]
 
+    def held_up(self) -> int:
+        """How many of them wait for a lock of ours; those who wait for one another do not count."""
+        query: LiteralString = (
+            "SELECT pg_catalog.pg_blocking_pids(pid) AS by " + _OTHERS + " AND wait_event_type = 'Lock'"
+        )
+        ours = set(sessions.backends(self.database))
+        return sum(not ours.isdisjoint(row["by"]) for row in self._others(query))
+
     def _others(self, query: LiteralString) -> list[dict[str, Any]]:
         return self.admin.execute(query, [sessions.backends(self.database)]).fetchall()
 

@@ -48,6 +48,16 @@ def test_who_waits_is_counted(probe: Probe) -> None:
         assert probe.waiting() == 0
         other.pgconn.send_query(b"SELECT 1 FROM tasks")
         assert probe.wait_for_waiting(1)
+        assert probe.held_up() == 1
+
+
+def test_who_waits_for_others_is_not_held_up_by_us(probe: Probe) -> None:
+    first, second = (psycopg.connect(probe.database.url, autocommit=True) for _ in range(2))
+    with closing(first), closing(second), first.transaction():
+        first.execute("LOCK TABLE tasks")
+        second.pgconn.send_query(b"SELECT 1 FROM tasks")
+        assert probe.wait_for_waiting(1)
+        assert probe.held_up() == 0
 
 
 def test_connections_are_counted_and_cut(probe: Probe) -> None:

@@ -102,7 +102,7 @@ def test_locked_rows_are_skipped(stage):
 
         def done():
             nonlocal waited
-            waited = waited or stage.probe.waiting() > 0
+            waited = waited or stage.probe.held_up() > 0
             return not stage.unended(others)
 
         stage.until(done, within=10)
