@@ -25,6 +25,8 @@ T = TypeVar("T")
 ENDED = ("completed", "failed")
 POLL_MS = 100
 """The workers' poll interval, unless a check says otherwise."""
+TAKEN_S = 16.0
+"""How long a worker may take to start and to have done a first task (scaled to the machine)."""
 LEASE_S = 1.5
 """The lease of workers that shall lose it, or live through several (scaled to the machine)."""
 
@@ -177,7 +179,9 @@ class Stage:
         """The changes by which workers took tasks."""
         return [change for change in self.history(task) if change.claims]
 
-    def wait_for_claim(self, task: str, within: float = 10.0, number: int = 1, expected: str = "") -> Change:
+    def wait_for_claim(
+        self, task: str, within: float = TAKEN_S, number: int = 1, expected: str = ""
+    ) -> Change:
         """The `number`-th claim of a task; fails the check if it does not come, with what was `expected` if
         that says more."""
         which = "the task to be claimed" if number == 1 else f"the task to be claimed {number} times"
@@ -186,7 +190,7 @@ class Stage:
         )
         return self.claims(task)[number - 1]
 
-    def wait_for_end(self, *tasks: str, within: float = 10.0, what: str = "") -> list[dict[str, Any]]:
+    def wait_for_end(self, *tasks: str, within: float = TAKEN_S, what: str = "") -> list[dict[str, Any]]:
         """The rows of tasks that are to end; fails the check if one of them does not. `what` names them."""
         named = what or ("the task" if len(tasks) == 1 else f"all {len(tasks)} tasks")
 

@@ -7,7 +7,7 @@ from labkit import audit
 from labkit.checks import check
 from labkit.deadlines import fixed, scaled
 from labkit.evidence import did, expect
-from labkit.stage import sleeping
+from labkit.stage import TAKEN_S, sleeping
 
 CLAIMING = "lab-03-worker.md#claiming"
 MANY = "lab-03-worker.md#many-workers"
@@ -105,7 +105,7 @@ def test_locked_rows_are_skipped(stage):
             waited = waited or stage.probe.held_up() > 0
             return not stage.unended(others)
 
-        stage.until(done, within=10)
+        stage.until(done, within=TAKEN_S)
         expect(not waited, "nobody to wait for the locked row", "a connection of the worker waits for a lock")
         stage.wait_for_end(*others, within=0)
         status = stage.row(locked)["status"]
@@ -182,7 +182,7 @@ def test_claims_again_at_once(stage):
     """
     tasks = [stage.add(title=f"task {n}") for n in range(6)]
     worker = stage.worker(WORKER_POLL_INTERVAL="10m")
-    stage.wait_for_end(*tasks, within=10)
+    stage.wait_for_end(*tasks)
     claimed = {change.task for change in stage.claims()}
     expect(claimed == set(tasks), f"{len(tasks)} tasks claimed, one after the other", f"{len(claimed)}")
     worker.kill()

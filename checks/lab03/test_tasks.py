@@ -128,7 +128,7 @@ def test_survives_a_thousand_failures(common):
     a list?
     """
     tasks = common.add_many(1000, "fail", {"message": "once more"})
-    common.wait_for_end(*tasks, within=40)
+    common.wait_for_end(*tasks, within=48)
     query = "SELECT count(*) FROM tasks WHERE status::text = 'failed' AND error = 'once more'"
     failed = common.probe.value(query)
     expect(failed == 1000, "1000 failed tasks, each with its message", f"{failed} of that kind")

@@ -11,7 +11,7 @@ from labkit.standin import StandIn
 
 HANDOUT = "lab-04-operations.md#health-check"
 NAMES = ("api-service", "worker-service", "postgresql")
-SOON_S = 25.0
+SOON_S = 32.0
 """Longer than anybody would like to wait, and a bound all the same (scaled)."""
 
 
