@@ -28,7 +28,7 @@ _LINES_KEPT = 20_000
 _LINES_READ = 200
 _LINE_LENGTH_KEPT = 16_384
 _CHARACTERS_KEPT = 16_000_000
-START_S = 10.0
+START_S = 16.0
 """How long an API may take until it listens (scaled to the machine)."""
 
 

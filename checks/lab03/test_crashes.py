@@ -6,7 +6,7 @@ import signal
 from labkit.checks import check
 from labkit.deadlines import fixed
 from labkit.evidence import did, expect
-from labkit.stage import LEASE_S, POLL_MS, lease, sleeping
+from labkit.stage import LEASE_S, POLL_MS, TAKEN_S, lease, sleeping
 
 DIES = "lab-03-worker.md#when-a-worker-dies"
 LATE = "lab-03-worker.md#late-finishers"
@@ -55,7 +55,7 @@ def test_lost_task_is_taken_once(stage):
     connected = stage.probe.connections()
     for name in ("one", "two"):
         stage.worker(WORKER_ID=name, WORKER_LEASE=LEASE)
-    stage.until(lambda: stage.probe.connections() >= connected + 2, within=10)
+    stage.until(lambda: stage.probe.connections() >= connected + 2, within=TAKEN_S)
     with stage.probe.locked_row(task):
         _kill(lost)
         stage.watch(lambda: False, LEASE_S + 3 * POLL_MS / 1000)

@@ -37,7 +37,7 @@ def test_polls_as_told(stage):
         passed = (time.monotonic() - began) / interval_s
         did(f"let the worker be idle for {passed:.0f} intervals of {interval_s:g} s, then stop it")
         worker.send(signal.SIGTERM)  # the count is complete when its connections are closed
-        worker.wait(within=5)
+        worker.wait(within=8)
         stage.until(lambda: not _connected(admin, stage), within=5)
         counted = _transactions(admin, stage) - before
     most = 3 * passed + START_AND_STOP

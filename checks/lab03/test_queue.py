@@ -122,7 +122,7 @@ def test_each_task_runs_once(stage):
     """
     for number in range(4):
         stage.worker(WORKER_ID=f"w{number}", WORKER_CONCURRENCY=str(1 + number % 2 * 4))
-    stage.until(lambda: stage.probe.connections() >= 4, within=10)
+    stage.until(lambda: stage.probe.connections() >= 4, within=TAKEN_S)
     stage.add_many(300)
     stage.wait_until_all_ended(within=30)
     history = stage.history()

@@ -3,6 +3,7 @@
 from labkit.checks import check
 from labkit.evidence import did, expect
 from labkit.http import json_text, same_number
+from labkit.stage import TAKEN_S
 
 TYPES = "lab-03-worker.md#tasks-and-their-types"
 
@@ -202,7 +203,7 @@ def test_assigned_worker_names_it(stage):
 
 def _seen_running(stage, task):
     """The row of a task that sleeps, as it was while it ran; None if nobody has seen it run."""
-    stage.until(lambda: stage.row(task)["status"] != "pending", within=10)
+    stage.until(lambda: stage.row(task)["status"] != "pending", within=TAKEN_S)
     row = stage.row(task)
     return row if row["status"] == "processing" else None
 
