@@ -2,6 +2,7 @@
 
 import io
 import re
+import signal
 import subprocess
 from urllib.parse import urlsplit, urlunsplit
 
@@ -11,11 +12,12 @@ from labkit import services
 from labkit.checks import check
 from labkit.deadlines import fixed
 from labkit.episodes import mistakes
-from labkit.episodes.elsewhere import API, REQUESTS, WORKER
-from labkit.evidence import did, expect, expect_unsaid, fail, only, shorten
+from labkit.episodes.elsewhere import API, REQUESTS, WORKER, crowded
+from labkit.evidence import Journal, did, expect, expect_unsaid, fail, only, recording, shorten
 from labkit.http import Client
 from labkit.logs import entries, printed
 from labkit.ports import free_port
+from labkit.stage import LEASE_S, POLL_MS, TAKEN_S, lease
 
 CONFIGURATION = "lab-04-operations.md#configuration"
 EXAMPLE = "lab-04-operations.md#the-example-file"
@@ -34,6 +36,8 @@ OPTIONAL = (
     "LOG_LEVEL",
     "LOG_FORMAT",
 )
+CLIENTS = 24
+"""Clients at once, more than the API may have connections by default."""
 VARIABLES = ("DATABASE_URL", "API_HOST", "API_PORT", *OPTIONAL)
 
 OUT_OF_RANGE = (
@@ -91,7 +95,7 @@ def test_all_mistakes_at_once(malformed):
         )
 
 
-@check(points=0.4, read=CONFIGURATION)
+@check(points=0.3, read=CONFIGURATION)
 def test_empty_counts_as_unset(stage):
     """A variable that is set to nothing counts as one that is not set at all.
 
@@ -113,7 +117,7 @@ def test_empty_counts_as_unset(stage):
     expect(bool(told), "JSON lines of the API, at level info: the defaults", "none")
 
 
-@check(points=0.4, read=CONFIGURATION)
+@check(points=0.3, read=CONFIGURATION)
 def test_defaults_are_those_of_the_contract(story):
     """With DATABASE_URL and a port alone both services start, a task goes through, and the defaults hold.
 
@@ -129,7 +133,50 @@ def test_defaults_are_those_of_the_contract(story):
         expect(not debug, f"no debug lines of {service} by default", shorten(debug, 300))
 
 
-@check(points=0.5, read=CONFIGURATION)
+@check(points=0.2, read=CONFIGURATION)
+def test_api_has_limits_by_default(stage):
+    """With no limits set the API opens at most 10 connections, and leaves 10 s after it has been told to.
+
+    Whoever starts it tonight sets nothing. How much of the server will it take, and when does it go?
+    """
+    api = stage.api()
+    with recording(Journal()) as journal, Client(api.url, None, patience_s=60) as client:
+        with crowded(stage, api, client, CLIENTS) as connections:
+            api.send(signal.SIGTERM)
+            did("wait, with the table still locked")
+            code = api.wait(within=fixed(10 + 5)) if connections <= 10 else None
+    only("start `api` with nothing but a DATABASE_URL and an address")
+    did(f"lock the table `tasks`, {CLIENTS} requests at once, count connections")
+    expect(connections <= 10, "at most 10 connections of the API, the default", f"{connections} at a time")
+    did("\n".join(action.text for action in journal.actions[-2:]))
+    limit = "exit status 0 within ten seconds, the default, and five, with the table still locked"
+    expect(code == 0, limit, _how(code))
+
+
+@check(points=0.2, read=CONFIGURATION)
+def test_three_attempts_by_default(stage):
+    """With nothing said of attempts, a task that takes each worker along is failed after three claims.
+
+    Which number would you have chosen? How would somebody learn of it who has chosen none?
+    """
+    back_s = fixed(LEASE_S + 2 * POLL_MS / 1000 + 1.0) + 6
+    task = stage.add("sleep", {"seconds": 60})
+    for number in (1, 2, 3):
+        worker = stage.worker(WORKER_LEASE=lease())
+        stage.wait_for_claim(task, TAKEN_S if number == 1 else back_s, number)
+        did(f"kill {worker.called} (SIGKILL)")
+        worker.kill()
+    stage.worker(WORKER_LEASE=lease())
+    stage.expect_in_time(
+        lambda: not stage.unended([task]) or len(stage.claims(task)) > 3,
+        back_s,
+        "the task to end",
+        lambda: stage.told(task),
+    )
+    stage.expect_row(task, "the task that lost its worker three times", status="failed", attempts=3)
+
+
+@check(points=0.4, read=CONFIGURATION)
 def test_other_values_are_honoured(elsewhere):
     """Another host, port, database, pool, interval, concurrency and name are taken as they are given.
 
@@ -192,7 +239,7 @@ def test_no_secret_is_shown(stage):
         expect_unsaid([SECRET], start.said, f"no password in the output of {what}")
 
 
-@check(points=0.4, read=EXAMPLE)
+@check(points=0.3, read=EXAMPLE)
 def test_example_names_every_variable(the_project):
     """`.env.example` names every variable of the contract, each with a comment.
 

@@ -2,15 +2,17 @@
 
 import json
 import re
+import signal
 from datetime import timedelta
 
 from labkit import logs
 from labkit.checks import check
-from labkit.deadlines import scaled
+from labkit.deadlines import fixed, scaled
 from labkit.episodes.story import BAD_IDS, FORGED, HELD_S, SLEEP_S, TASKS
-from labkit.evidence import expect, expect_unsaid, only, shorten
+from labkit.evidence import did, expect, expect_unsaid, only, shorten
 from labkit.http import Client
 from labkit.logs import entries, is_number, moment
+from labkit.stage import LEASE_S, POLL_MS, lease
 
 LINES = "lab-04-operations.md#log-lines"
 LEVELS = "lab-04-operations.md#levels"
@@ -33,7 +35,7 @@ INSIDE = (
 )
 
 
-@check(points=0.9, read=LINES)
+@check(points=0.8, read=LINES)
 def test_every_line_is_json(story):
     """From start to stop, in good minutes and bad ones, each line of both logs is one JSON object on stdout.
 
@@ -226,7 +228,30 @@ def test_tasks_are_named(story):
     expect("it broke" in str(said), "the reason why the task failed as its error", shorten(str(said)))
 
 
-@check(points=0.9, read=ONE_ID)
+@check(points=0.2, read=LINES)
+def test_lost_task_says_why_it_failed(stage):
+    """The last line of a task that is failed since its worker was lost has the reason, as with any other.
+
+    Nobody has run this task to its end. Who writes its last line, and what does somebody look for in there?
+    """
+    settings = {"WORKER_LEASE": lease(), "WORKER_MAX_ATTEMPTS": "1"}
+    task = stage.add("sleep", {"seconds": 60}, title="the lost task")
+    lost = stage.worker(**settings)
+    stage.wait_for_claim(task)
+    did(f"kill {lost.called} (SIGKILL)")
+    lost.kill()
+    other = stage.worker(**settings)
+    stage.wait_for_end(task, within=fixed(LEASE_S + 2 * POLL_MS / 1000 + 1.0) + 6)
+    other.send(signal.SIGTERM)
+    other.wait(within=10)
+    # Whoever ends it in a statement of the database may have no line about it.
+    for line in [entry for entry in entries(logs.printed(other)) if entry.get("task_id") == task][-1:]:
+        text = shorten(line.text, 400)
+        expect(line.get("task_title") == "the lost task", "task_title on the last line of the task", text)
+        expect(bool(line.get("error")), "`error` on the last line of a task that failed", text)
+
+
+@check(points=0.8, read=ONE_ID)
 def test_one_id_tells_the_story(story):
     """A request's id is on its line, in the row of its task, and on the worker's lines: claimed, finished.
 

@@ -73,7 +73,8 @@ def observe(house: House) -> Elsewhere:
             client.get("/tasks").expect(200)
             port = int(api.settings["API_PORT"])
             elsewhere = api.settings["API_HOST"] != "127.0.0.1" and _answers("127.0.0.1", port)
-            connections = _connections(desk, api, client)
+            with crowded(desk, api, client, REQUESTS) as connections:
+                pass
             play.wait_for_end(first)
             later = [play.add("sleep", {"seconds": 60}) for _ in range(LATER_TASKS)]
             play.until(lambda: _running(play) == len(later), within=SOON_S)
@@ -125,22 +126,23 @@ def _answers(host: str, port: int) -> bool:
         return probe.connect_ex((host, port)) == 0
 
 
-def _connections(play: Stage, api: Service, client: Client) -> int:
-    """The most connections of one process at a time while requests wait for a table that is locked."""
+@contextmanager
+def crowded(play: Stage, api: Service, client: Client, requests: int) -> Iterator[int]:
+    """As many requests that wait for the table, which is locked for the length of the block: the most
+    connections to the database that one process of the API has open at a time."""
     most = 0
 
     def look() -> bool:
         nonlocal most
         most = max(most, most_at_once(api.pid, play.probe.client_ports()))
-        return most >= REQUESTS
+        return most >= requests
 
-    with ThreadPoolExecutor(REQUESTS) as pool:
-        with play.probe.locked_table():
-            for _ in range(REQUESTS):
-                pool.submit(copy_context().run, client.get, "/tasks?limit=1")
-            play.until(lambda: play.probe.waiting() > 0, within=5)
-            play.watch(look, 0.4)
-    return most
+    with ThreadPoolExecutor(requests) as pool, play.probe.locked_table():
+        for _ in range(requests):
+            pool.submit(copy_context().run, client.get, "/tasks?limit=1")
+        play.until(lambda: play.probe.waiting() > 0, within=5)
+        play.watch(look, 0.4)
+        yield most
 
 
 def _running(play: Stage) -> int:
