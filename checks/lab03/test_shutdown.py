@@ -108,12 +108,13 @@ def test_gives_back_what_takes_too_long(stage):
 def test_leaves_without_a_database(stage):
     """With the database gone, a worker that is told to stop exits all the same.
 
-    It cannot write down the end of its task any more. Who will take care of that?
+    It cannot write down what becomes of its tasks any more. Who will take care of that?
     """
     with on_a_server_of_its_own(stage) as (own, private):
-        worker = own.worker(SHUTDOWN_TIMEOUT="500ms")
-        task = own.add("sleep", {"seconds": 60})
-        own.wait_for_claim(task)
+        tasks = [own.add("sleep", {"seconds": 60}) for _ in range(2)]
+        worker = own.worker(SHUTDOWN_TIMEOUT="500ms", WORKER_CONCURRENCY="2")
+        for task in tasks:
+            own.wait_for_claim(task)
         did("stop PostgreSQL")
         private.stop("immediate")
         started = time.monotonic()
