@@ -36,6 +36,11 @@ def name_of(file: Path) -> str:
         ("tests/a.py::test_a: 1 != 2\nin tests/a.py::test_a[x]", "b.py::test_b: {…\nin b.py::B::test_c"),
         ('only here:\n["Ann", 1, {"a": null}]', 'only here:\n["Bob", -1, {"b" … (303 characters)'),
         ("by\n 1 a\n 2 a\nend", "by\n 3 a\nend"),
+        ("/tasks/01A22B57B42077AAA20868DFDA03175F", "/tasks/01A22E6D61CA7379828FCD59AA76A283"),
+        ("within 5 s (48 s on this machine)", "within 5 s"),
+        ("and ten seconds (19 s here)", "and ten seconds (11 s here)"),
+        ("at datetime.datetime(2026, 11, 30, 7, 33)", "at datetime.datetime(2027, 1, 2, 3, 4, 5, 67"),
+        ("saw:\n1, 'a', None … (16,384 characters)", "saw:\n'b' … (11,323 characters)"),
     ],
 )
 def test_what_differs_from_run_to_run_does_not_count(one: str, other: str) -> None:
@@ -74,6 +79,11 @@ def test_other_numbers_are_no_news(
     assert kept_after("nothing after 2 s")
     assert not kept_after("nothing after 3.5 s")
     assert kept_after("not a word after 3.5 s")
+
+
+def test_only_what_has_changed_shows_in_a_diff() -> None:
+    before, now = "a lease of 2 s\n1 task\nended", "a lease of 7 s\n3 tasks\nand a word\nended"
+    assert feedback.settled(before, now) == "a lease of 2 s\n3 tasks\nand a word\nended"
 
 
 def test_what_is_no_longer_there_is_forgotten(a_report: Callable[..., Report], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import importlib.util
 import re
 import socket
 from collections.abc import Iterable, Iterator, Mapping
+from difflib import SequenceMatcher
 from itertools import groupby
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -16,10 +17,14 @@ from labkit.report import Report, Verdict
 _ID = re.compile(r"lab\d\d\.\w+\.\w+")
 
 _VARYING = (
+    (re.compile(r"\S.*… \(\d\d,\d{3} characters\)$", re.MULTILINE), "A LONG LINE"),
     (re.compile(r"/(?:tmp|private|var|home|root|Users|usr|opt)/[^\s'\",:)]*"), "PATH"),
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{1,12}){1,4}\b", re.I), "UUID"),  # it may have been cut off
+    (re.compile(r"\b(?=[0-9A-F]*\d)[0-9A-F]{32}\b"), "UUID"),
+    (re.compile(r"datetime\.datetime\([^)]*(?:\)|$)"), "TIME"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:?\d\d)?"), "TIME"),
     (re.compile(r"\b\d\d:\d\d:\d\d(?:\.\d+)?"), "TIME"),
+    (re.compile(r" \(\d+ s (?:on this machine|here)\)"), ""),
     (re.compile(r"\blab_\w+"), "DATABASE"),
     (re.compile(rf"\b{re.escape(socket.gethostname())}[-.:]\d+[-.:]\w+"), "WORKER"),
     (re.compile(r"\b(127\.0\.0\.1|localhost):\d+"), r"\1:PORT"),
@@ -54,7 +59,22 @@ def text(report: Report) -> str:
 
 def alike(one: str, other: str) -> bool:
     """Whether two texts say the same, but for numbers, and but for how often a line is repeated."""
-    return _once(_NUMBER.sub("0", one)) == _once(_NUMBER.sub("0", other))
+    return _once(_numberless(one)) == _once(_numberless(other))
+
+
+def settled(before: str, now: str) -> str:
+    """The text of now, with the lines of before where they say the same but for numbers: what a diff shows is
+    what has changed."""
+    old, new = before.split("\n"), now.split("\n")
+    for block in SequenceMatcher(
+        None, [_numberless(line) for line in old], [_numberless(line) for line in new], autojunk=False
+    ).get_matching_blocks():
+        new[block.b : block.b + block.size] = old[block.a : block.a + block.size]
+    return "\n".join(new)
+
+
+def _numberless(text: str) -> str:
+    return _NUMBER.sub("0", text)
 
 
 def normalised(words: str) -> str:
@@ -70,11 +90,12 @@ def _once(text: str) -> list[str]:
 
 
 def write(root: Path, specimen: str, report: Report) -> None:
-    """Keep the feedback on a specimen; what is kept stays as it is if only numbers would change."""
+    """Keep the feedback on a specimen; what is kept stays as it is where only numbers would change."""
     file = path(root, specimen)
     now = text(report)
-    if file.exists() and alike(file.read_text(encoding="utf-8"), now):
-        return
+    if file.exists():
+        before = file.read_text(encoding="utf-8")
+        now = before if alike(before, now) else settled(before, now)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(now, encoding="utf-8")
 
