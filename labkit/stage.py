@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from labkit import audit, evidence, services, tasks
 from labkit.audit import Change
-from labkit.deadlines import allowed, scaled, wait_until, watch
+from labkit.deadlines import allowed, fixed, scaled, wait_until, watch
 from labkit.evidence import CheckFailed, Journal, expect
 from labkit.http import Client
 from labkit.postgres import Database, PrivateServer, Server, private_server
@@ -29,6 +29,8 @@ TAKEN_S = 16.0
 """How long a worker may take to start and to have done a first task (scaled to the machine)."""
 LEASE_S = 1.5
 """The lease of workers that shall lose it, or live through several (scaled to the machine)."""
+BACK_S = fixed(LEASE_S + 2 * POLL_MS / 1000 + 1.0)
+"""After such a lease, two polls and the contract's second an idle worker has a lost task (scaled)."""
 
 
 def lease(seconds: float = LEASE_S) -> str:
@@ -77,6 +79,11 @@ class Stage:
             return
         evidence.did("with a worker that is at work already", kind="worker")
         evidence.journal().logs.append(self._workers[-1].tail())
+
+    def kill(self, worker: Service) -> None:
+        """Kill a worker, as part of what the check does."""
+        evidence.did(f"kill {worker.called} (SIGKILL)")
+        worker.kill()
 
     def clear(self) -> None:
         """Kill all workers and delete all tasks; whatever comes next begins anew."""

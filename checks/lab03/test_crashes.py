@@ -4,16 +4,13 @@ import json
 import signal
 
 from labkit.checks import check
-from labkit.deadlines import fixed
-from labkit.evidence import did, expect
-from labkit.stage import LEASE_S, POLL_MS, TAKEN_S, lease, sleeping
+from labkit.evidence import expect
+from labkit.stage import BACK_S, LEASE_S, POLL_MS, TAKEN_S, lease, sleeping
 
 DIES = "lab-03-worker.md#when-a-worker-dies"
 LATE = "lab-03-worker.md#late-finishers"
 
 LEASE = lease()
-BACK_S = fixed(LEASE_S + 2 * POLL_MS / 1000 + 1.0)
-"""When a lost task is claimed again, at the latest: a lease, two polls and a second."""
 CLAIMED_AGAIN = (
     f"the lost task to be claimed again, WORKER_LEASE={LEASE} and two polls after the last sign of life,"
 )
@@ -34,7 +31,7 @@ def test_killed_worker_is_replaced(stage):
     stage.wait_for_claim(task)
     stage.ready_worker(WORKER_ID="two", WORKER_LEASE=LEASE)
     _next_run_takes(stage, task, 0.1)  # before: who learns of a death at once may run it again at once
-    _kill(killed)
+    stage.kill(killed)
     stage.wait_for_claim(task, number=2, within=BACK_S + 1, expected=CLAIMED_AGAIN)
     stage.wait_for_end(task)
     stage.expect_row(task, status="completed", assigned_worker="two", attempts=2)
@@ -57,7 +54,7 @@ def test_lost_task_is_taken_once(stage):
         stage.worker(WORKER_ID=name, WORKER_LEASE=LEASE)
     stage.until(lambda: stage.probe.connections() >= connected + 2, within=TAKEN_S)
     with stage.probe.locked_row(task):
-        _kill(lost)
+        stage.kill(lost)
         stage.watch(lambda: False, LEASE_S + 3 * POLL_MS / 1000)
     stage.wait_for_claim(task, number=2, within=BACK_S + 1, expected="the lost task to be claimed again")
     stage.wait_for_end(task)
@@ -75,7 +72,7 @@ def test_same_name_after_a_crash(stage):
     task = stage.add("sleep", {"seconds": 60})
     killed = stage.worker(WORKER_ID="phoenix", WORKER_LEASE=LEASE)
     stage.wait_for_claim(task)
-    _kill(killed)
+    stage.kill(killed)
     _next_run_takes(stage, task, 0.1)
     stage.worker(WORKER_ID="phoenix", WORKER_LEASE=LEASE)
     stage.wait_for_end(task, within=BACK_S + 6)
@@ -156,7 +153,7 @@ def test_poison_pill_ends_failed(stage):
         worker = stage.worker(**settings)
         expected = CLAIMED_AGAIN if number > 1 else ""
         stage.wait_for_claim(task, number=number, within=BACK_S + 6, expected=expected)
-        _kill(worker)
+        stage.kill(worker)
     stage.worker(**settings)
     [row] = stage.wait_for_end(task, within=BACK_S + 6)
     stage.expect_row(task, status="failed", attempts=2)
@@ -193,11 +190,6 @@ def _wakes_up_late(stage, payload, told_to_stop=False):
     stage.expect_row(task, status="completed", assigned_worker="new", attempts=2)
     for worker in (late, new):
         worker.kill()
-
-
-def _kill(worker):
-    did(f"kill {worker.called} (SIGKILL)")
-    worker.kill()
 
 
 def _next_run_takes(stage, task, seconds):

@@ -17,7 +17,7 @@ from labkit.evidence import Journal, did, expect, expect_unsaid, fail, only, rec
 from labkit.http import Client
 from labkit.logs import entries, printed
 from labkit.ports import free_port
-from labkit.stage import LEASE_S, POLL_MS, TAKEN_S, lease
+from labkit.stage import BACK_S, TAKEN_S, lease
 
 CONFIGURATION = "lab-04-operations.md#configuration"
 EXAMPLE = "lab-04-operations.md#the-example-file"
@@ -36,9 +36,10 @@ OPTIONAL = (
     "LOG_LEVEL",
     "LOG_FORMAT",
 )
+VARIABLES = ("DATABASE_URL", "API_HOST", "API_PORT", *OPTIONAL)
+
 CLIENTS = 24
 """Clients at once, more than the API may have connections by default."""
-VARIABLES = ("DATABASE_URL", "API_HOST", "API_PORT", *OPTIONAL)
 
 OUT_OF_RANGE = (
     ("api", {"API_PORT": "0", "DB_POOL_MAX": "0", "SHUTDOWN_TIMEOUT": "-1s"}),
@@ -159,17 +160,15 @@ def test_three_attempts_by_default(stage):
 
     Which number would you have chosen? How would somebody learn of it who has chosen none?
     """
-    back_s = fixed(LEASE_S + 2 * POLL_MS / 1000 + 1.0) + 6
     task = stage.add("sleep", {"seconds": 60})
     for number in (1, 2, 3):
         worker = stage.worker(WORKER_LEASE=lease())
-        stage.wait_for_claim(task, TAKEN_S if number == 1 else back_s, number)
-        did(f"kill {worker.called} (SIGKILL)")
-        worker.kill()
+        stage.wait_for_claim(task, TAKEN_S if number == 1 else BACK_S + 6, number)
+        stage.kill(worker)
     stage.worker(WORKER_LEASE=lease())
     stage.expect_in_time(
         lambda: not stage.unended([task]) or len(stage.claims(task)) > 3,
-        back_s,
+        BACK_S + 6,
         "the task to end",
         lambda: stage.told(task),
     )

@@ -7,12 +7,12 @@ from datetime import timedelta
 
 from labkit import logs
 from labkit.checks import check
-from labkit.deadlines import fixed, scaled
+from labkit.deadlines import scaled
 from labkit.episodes.story import BAD_IDS, FORGED, HELD_S, SLEEP_S, TASKS
-from labkit.evidence import did, expect, expect_unsaid, only, shorten
+from labkit.evidence import expect, expect_unsaid, only, shorten
 from labkit.http import Client
 from labkit.logs import entries, is_number, moment
-from labkit.stage import LEASE_S, POLL_MS, lease
+from labkit.stage import BACK_S, lease
 
 LINES = "lab-04-operations.md#log-lines"
 LEVELS = "lab-04-operations.md#levels"
@@ -238,10 +238,9 @@ def test_lost_task_says_why_it_failed(stage):
     task = stage.add("sleep", {"seconds": 60}, title="the lost task")
     lost = stage.worker(**settings)
     stage.wait_for_claim(task)
-    did(f"kill {lost.called} (SIGKILL)")
-    lost.kill()
+    stage.kill(lost)
     other = stage.worker(**settings)
-    stage.wait_for_end(task, within=fixed(LEASE_S + 2 * POLL_MS / 1000 + 1.0) + 6)
+    stage.wait_for_end(task, within=BACK_S + 6)
     other.send(signal.SIGTERM)
     other.wait(within=10)
     # Whoever ends it in a statement of the database may have no line about it.
