@@ -223,7 +223,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_a_process_that_is_left_is_found_and_killed(
     scratch: Path, server: Server, how: str, soon: Soon
 ) -> None:
-    command = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+    command = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
     left = subprocess.Popen(
         [*command, str(scratch / "x")] if how == "knows its path" else command,
         cwd=scratch if how == "works there" else "/",
@@ -234,7 +234,7 @@ def test_a_process_that_is_left_is_found_and_killed(
         soon(lambda: len(psutil.Process(left.pid).cmdline()) > 2, "the process under its name")
         [problem] = hostile.left(scratch, 1, Before(frozenset(), server))
         assert problem.startswith("A process is left: ")
-        assert "import time; time.sleep(60)" in problem
+        assert "import time; time.sleep(600)" in problem
         assert left.wait(30) < 0
     finally:
         left.kill()
@@ -353,7 +353,7 @@ from labkit import guard, project, services
 service = services.start(project.load(Path(sys.argv[1])), "api", {})
 service.wait(20)
 print(guard._run(), guard._folder, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 

@@ -222,7 +222,7 @@ def test_violations_of_the_contract_fail_a_check_that_passes_otherwise(course: A
 
 
 def test_a_check_that_hangs_fails(course: Any) -> None:
-    course.checks("a", one("hangs", "did('GET /tasks')\n    time.sleep(60)") + one("other"))
+    course.checks("a", one("hangs", "did('GET /tasks')\n    time.sleep(600)") + one("other"))
     (course.root / "conftest.py").write_text(
         "from labkit import pytest_plugin\npytest_plugin._CHECK_S = 0.2\n"
     )
@@ -240,7 +240,7 @@ def test_a_fixture_that_hangs_fails_the_checks_that_ask_for_it(course: Any) -> N
     course.checks("a", one("b", fixture="slow") + one("c", fixture="slow") + one("other"))
     (course.root / "conftest.py").write_text(
         "import time\nimport pytest\nfrom labkit import pytest_plugin\npytest_plugin._CHECK_S = 0.2\n"
-        "@pytest.fixture\ndef slow():\n    time.sleep(60)\n"
+        "@pytest.fixture\ndef slow():\n    time.sleep(600)\n"
     )
     ended, table = course.report("checks")
     verdicts = [(check["outcome"], check["saw"]) for check in table["labs"][0]["checks"]]
@@ -552,7 +552,7 @@ SERVES = '''
         Why?
         """
         Path(os.environ["TEST_PROJECT"], "second").touch()
-        time.sleep(60)
+        time.sleep(600)
 '''
 
 
@@ -563,7 +563,7 @@ def under_way(
     """A run in the middle of its second check, with a service running."""
     course.checks("a", SERVES)
     folder = course.root / "project"
-    (folder / "Procfile").write_text("api: python -S -c 'import time; time.sleep(60)'\n")
+    (folder / "Procfile").write_text("api: python -S -c 'import time; time.sleep(600)'\n")
 
     def start(*arguments: str, before: Sequence[str] = ()) -> tuple[subprocess.Popen[bytes], Path]:
         process = course.run.start(
@@ -581,7 +581,7 @@ def under_way(
 def test_a_run_in_the_background_starts_services_that_obey_ctrl_c(under_way: Any, soon: Soon) -> None:
     process, _ = under_way(before=("sh", "-c", 'trap "" INT; exec "$@"', "sh"))
     [service] = [
-        child for child in psutil.Process(process.pid).children() if "time.sleep(60)" in child.cmdline()[-1]
+        child for child in psutil.Process(process.pid).children() if "time.sleep(600)" in child.cmdline()[-1]
     ]
     service.send_signal(signal.SIGINT)
     soon(lambda: not service.is_running() or service.status() == psutil.STATUS_ZOMBIE, "the service's end")

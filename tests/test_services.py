@@ -79,7 +79,7 @@ def test_connections_are_counted_for_each_process(
             os.spawnv(os.P_NOWAIT, sys.executable, [sys.executable, __file__, "child"])
         mine = [socket.create_connection(("127.0.0.1", int(os.environ["PORT"]))) for _ in range(2)]
         print("open", flush=True)
-        time.sleep(60)
+        time.sleep(600)
     """
     with socket.create_server(("127.0.0.1", 0)) as server:
         service = started(a_project("api: python -S main.py", main=opens), PORT=str(server.getsockname()[1]))
@@ -157,7 +157,7 @@ def test_prints_nothing(a_project: MakeProject) -> None:
 def test_is_ended_by_a_signal(a_project: MakeProject, number: int, name: str) -> None:
     if number not in signal.valid_signals():
         pytest.skip("this machine has no such signal")
-    main = f"import os\nos.kill(os.getpid(), {number})\nimport time\ntime.sleep(60)"
+    main = f"import os\nos.kill(os.getpid(), {number})\nimport time\ntime.sleep(600)"
     assert f"it was ended by {name} " in why_not(a_project("api: python -S main.py", main=main)).saw
 
 
@@ -168,7 +168,7 @@ def test_takes_a_shells_sign_literally(a_project: MakeProject) -> None:
 
 def test_never_listens(a_project: MakeProject, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(services, "START_S", 0.2)
-    error = why_not(a_project("api: python -S main.py", main="import time\ntime.sleep(60)"))
+    error = why_not(a_project("api: python -S main.py", main="import time\ntime.sleep(600)"))
     assert error.expected.startswith("`api` to listen on API_HOST:API_PORT (127.0.0.1:")
     assert error.saw == "it runs, but listens nowhere; it printed nothing"
 
@@ -179,7 +179,7 @@ def test_listens_elsewhere(a_project: MakeProject, monkeypatch: pytest.MonkeyPat
     main = f"""
         import socket, time
         here = socket.create_server(("127.0.0.1", {port}))
-        time.sleep(60)
+        time.sleep(600)
     """
     error = why_not(a_project("api: python -S main.py", main=main))
     assert f"it listens on 127.0.0.1:{port} instead" in error.saw
@@ -202,7 +202,7 @@ def test_another_port_is_tried_when_somebody_was_faster(
 def test_nothing_is_left_of_an_api_that_did_not_start(a_project: MakeProject, soon: Soon) -> None:
     main = """
         import subprocess, sys
-        sleep = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+        sleep = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
         print(subprocess.Popen(sleep, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL).pid)
     """
     error = why_not(a_project("api: python -S main.py", main=main))
@@ -234,7 +234,7 @@ def test_ignores_sigterm(a_project: MakeProject, started: Callable[..., Service]
         signal.signal(signal.SIGTERM, lambda *_: print("no", flush=True))
         print("ready", flush=True)
         while True:
-            time.sleep(60)
+            time.sleep(600)
     """
     service = started(a_project("api: python -S main.py", main=main))
     soon(lambda: service.log() == ["ready"], "the process ready")
@@ -263,11 +263,11 @@ def test_kill_ends_the_children_as_well(
 ) -> None:
     main = """
         import subprocess, sys, time
-        sleep = [sys.executable, "-S", "-c", "import time; time.sleep(60)"]
+        sleep = [sys.executable, "-S", "-c", "import time; time.sleep(600)"]
         same = subprocess.Popen(sleep)
         own = subprocess.Popen(sleep, start_new_session=True)
         print(same.pid, own.pid, flush=True)
-        time.sleep(60)
+        time.sleep(600)
     """
     service = started(a_project("api: python -S main.py", main=main))
     soon(service.log, "the children's numbers")
@@ -325,7 +325,7 @@ def test_the_tail_begins_where_it_was_asked_for(
 
 def test_a_process_that_takes_too_long_is_the_projects_mistake(a_project: MakeProject) -> None:
     folder = a_project(
-        "migrate: python -S main.py", main="import time\nprint('hm', flush=True)\ntime.sleep(60)"
+        "migrate: python -S main.py", main="import time\nprint('hm', flush=True)\ntime.sleep(600)"
     )
     with pytest.raises(ProjectError) as caught:
         services.run(project.load(folder), "migrate", {}, within=0.5)
@@ -358,12 +358,12 @@ from pathlib import Path
 from labkit import guard, project, services
 service = services.start(project.load(Path(sys.argv[1])), "api", {})
 print(service.pid, flush=True)
-time.sleep(60)
+time.sleep(600)
 """
 
 
 def test_nothing_outlives_an_owner_that_is_killed(a_project: MakeProject, soon: Soon) -> None:
-    folder = a_project("api: python -S main.py", main="import time\ntime.sleep(60)")
+    folder = a_project("api: python -S main.py", main="import time\ntime.sleep(600)")
     owner = subprocess.Popen([sys.executable, "-c", OWNER, str(folder)], stdout=subprocess.PIPE, text=True)
     assert owner.stdout is not None
     service = int(owner.stdout.readline())
@@ -378,7 +378,7 @@ def test_nothing_outlives_an_owner_that_is_killed(a_project: MakeProject, soon: 
 def test_a_guard_that_is_killed_is_replaced(
     a_project: MakeProject, started: Callable[..., Service], soon: Soon
 ) -> None:
-    folder = a_project("api: python -S main.py", main="import time\ntime.sleep(60)")
+    folder = a_project("api: python -S main.py", main="import time\ntime.sleep(600)")
     one = started(folder)
     first = guard._guard()
     first.kill()
@@ -398,7 +398,7 @@ def test_a_group_is_watched_after_its_leader_has_left(
 ) -> None:
     main = """
         import subprocess, sys
-        print(subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(60)"]).pid)
+        print(subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"]).pid)
     """
     service = started(a_project("api: python -S main.py", main=main))
     soon(lambda: service.exit_code == 0 and service.log(), "the leader gone")

@@ -66,7 +66,7 @@ def test_ctrl_c_stops_everything_in_order(
         signal.signal(signal.SIGTERM, lambda *_: sys.exit("worker leaves"))
         print("worker works", flush=True)
         while True:
-            time.sleep(60)
+            time.sleep(600)
     """
     port = free_port()
     folder = a_project(procfile, main=SERVES, worker=worker)
@@ -123,7 +123,7 @@ def test_a_process_that_ignores_sigterm_is_killed(
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         print("stubborn", flush=True)
         while True:
-            time.sleep(60)
+            time.sleep(600)
     """
     folder = a_project("api: python -S main.py\nworker: sh -c 'read -r line < fifo'", main=stubborn)
     os.mkfifo(folder / "fifo")
@@ -196,7 +196,7 @@ def test_migrations_that_never_end(
     monkeypatch.setenv("API_PORT", str(free_port()))
     monkeypatch.setattr(stack, "_MIGRATE_S", 0.1)
     folder = a_project(
-        "migrate: python -S -c 'import time; time.sleep(60)'\napi: python main.py", main=SERVES
+        "migrate: python -S -c 'import time; time.sleep(600)'\napi: python main.py", main=SERVES
     )
     assert stack.up(folder, "auto") == 1
     assert "`migrate` did not end within " in capfd.readouterr().out

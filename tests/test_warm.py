@@ -123,7 +123,7 @@ def test_an_error_ends_as_it_does_elsewhere(tmp_path: Path, launch: list[str]) -
 
 
 def test_signals_reach_it_and_it_stays_there_until_somebody_asks(tmp_path: Path, launch: list[str]) -> None:
-    (tmp_path / "main.py").write_text("import time\nprint('up', flush=True)\ntime.sleep(60)")
+    (tmp_path / "main.py").write_text("import time\nprint('up', flush=True)\ntime.sleep(600)")
     with services.running(project.Project(tmp_path, {"api": "python main.py"}), "api", {}) as service:
         while not service.printed:
             time.sleep(0.01)
@@ -162,7 +162,7 @@ def test_whatever_might_differ_starts_as_everybody_does(
 
 
 def test_who_ends_takes_along_what_was_forked(tmp_path: Path) -> None:
-    (tmp_path / "main.py").write_text("import time\ntime.sleep(60)")
+    (tmp_path / "main.py").write_text("import time\ntime.sleep(600)")
     with warm.warmed() as variables:
         program = warm._program(["python", "main.py"], tmp_path, project.environment({}))
         assert program
@@ -177,7 +177,7 @@ def test_who_ends_takes_along_what_was_forked(tmp_path: Path) -> None:
 
 
 def test_it_can_be_ended_as_soon_as_its_number_is_known(tmp_path: Path, warmth: dict[str, str]) -> None:
-    (tmp_path / "main.py").write_text("import time\ntime.sleep(60)")
+    (tmp_path / "main.py").write_text("import time\ntime.sleep(600)")
     program = warm._program(["python", "main.py"], tmp_path, project.environment({}))
     assert program
     for number in [signal.SIGKILL, signal.SIGTERM] * 30:
