@@ -27,6 +27,9 @@ _MOST_PATIENCE = 10.0
 _USUAL_LOAD = 2.0
 """How many processes want to run on each core when the checks have the machine to themselves."""
 
+_LEAST_S = 0.01
+"""A `time_limit` that would go on for less than that is over."""
+
 _FAST_LOOP_S = 0.006
 """What `_loop` takes on the machine that the deadlines were measured on, idle."""
 
@@ -184,7 +187,9 @@ def _poll(probe: Callable[[], T], left: Callable[[], float], every: float) -> T 
 def time_limit(seconds: float, error: Callable[[float], BaseException]) -> Iterator[None]:
     """Raise `error(limit)` inside the block, whatever it waits for, when `seconds` (scaled) have passed.
 
-    Only in the main thread: nobody else can be interrupted.
+    On a machine that has become slower meanwhile the limit is a later one, as it is for what the block waits
+    for: what did not come says more than that the time was up. Only in the main thread: nobody else can be
+    interrupted.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -192,6 +197,12 @@ def time_limit(seconds: float, error: Callable[[float], BaseException]) -> Itera
     limit = allowed(seconds)
 
     def ring(number: int, frame: FrameType | None) -> None:
+        nonlocal limit
+        more = allowed_now(seconds) - limit
+        if more > _LEAST_S:
+            limit += more
+            signal.setitimer(signal.ITIMER_REAL, more)
+            return
         waited(seconds, limit, met=False)
         raise error(limit)
 

@@ -132,9 +132,22 @@ def test_nothing_escapes_the_limit() -> None:
     with pytest.raises(TimeUp) as caught, time_limit(0.05, TimeUp):
         careless()
     assert time.monotonic() - started < 30
-    assert caught.value.after_s == scaled(0.05)
+    assert caught.value.after_s == pytest.approx(scaled(0.05), abs=0.05)
     assert signal.getsignal(signal.SIGALRM) is before
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
+
+
+def test_a_machine_that_becomes_slower_gets_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    loops = iter([0.012, 0.012, 0.012, *[0.03] * 6])
+    monkeypatch.setattr(deadlines, "_loop", lambda: next(loops))
+    monkeypatch.setattr(deadlines, "_crowd", lambda: 1.0)
+    slowness.cache_clear()
+    started = time.monotonic()
+    with pytest.raises(TimeUp) as caught, time_limit(0.1, TimeUp):
+        threading.Event().wait(60)
+    slowness.cache_clear()
+    assert caught.value.after_s == pytest.approx(0.5)
+    assert 0.5 <= time.monotonic() - started < 30
 
 
 def test_who_is_in_time_notices_nothing() -> None:

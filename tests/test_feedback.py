@@ -40,6 +40,7 @@ def name_of(file: Path) -> str:
         ("within 5 s (48 s on this machine)", "within 5 s"),
         ("and ten seconds (19 s here)", "and ten seconds (11 s here)"),
         ("at datetime.datetime(2026, 11, 30, 7, 33)", "at datetime.datetime(2027, 1, 2, 3, 4, 5, 67"),
+        ('saw {"a": 1, "b": {"c": "x"}}', 'saw {"b": {"c": "x"}, "a": 2}'),
         ("saw:\n1, 'a', None … (16,384 characters)", "saw:\n'b' … (11,323 characters)"),
     ],
 )

@@ -192,12 +192,12 @@ def test_assigned_worker_names_it(stage):
     """
     stage.worker()
     stage.worker()
-    names = []
+    tasks = []
     for which in ("first", "second"):  # one after the other: nobody can take both
-        task = stage.add("sleep", {"seconds": 60})
-        stage.wait_for_claim(task, expected=f"the {which} task to be claimed")
-        names.append(stage.row(task)["assigned_worker"])
+        tasks.append(stage.add("sleep", {"seconds": 60}))
+        stage.wait_for_claim(tasks[-1], expected=f"the {which} task to be claimed")
     did("look who runs the two tasks")
+    names = [stage.row(task)["assigned_worker"] for task in tasks]
     expect(len(set(names) - {None, ""}) == 2, "two workers, one on each task, with two names", names)
 
 

@@ -58,12 +58,13 @@ def text(report: Report) -> str:
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two texts say the same, but for numbers, and but for how often a line is repeated."""
+    """Whether two texts say the same, but for numbers, the order of JSON's fields, and how often a line is
+    repeated."""
     return _once(_numberless(one)) == _once(_numberless(other))
 
 
 def settled(before: str, now: str) -> str:
-    """The text of now, with the lines of before where they say the same but for numbers: what a diff shows is
+    """The text of now, with the lines of before where they say the same, as in `alike`: what a diff shows is
     what has changed."""
     old, new = before.split("\n"), now.split("\n")
     for block in SequenceMatcher(
@@ -74,7 +75,12 @@ def settled(before: str, now: str) -> str:
 
 
 def _numberless(text: str) -> str:
-    return _NUMBER.sub("0", text)
+    return "\n".join(_orderless(line) for line in _NUMBER.sub("0", text).split("\n"))
+
+
+def _orderless(line: str) -> str:
+    """A line of JSON with its fields in one order; another line as it is."""
+    return ", ".join(sorted(re.split(r"[,{}]\s*", line))) if '{"' in line else line
 
 
 def normalised(words: str) -> str:
