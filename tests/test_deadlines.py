@@ -24,13 +24,20 @@ def patience(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     deadlines.patience.cache_clear()
 
 
-def test_a_slow_machine_gets_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def speed(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """How fast the machine is may be set with it; what has been measured is forgotten, and afterwards too."""
+    slowness.cache_clear()
+    yield monkeypatch
+    slowness.cache_clear()
+
+
+def test_a_slow_machine_gets_more_time(speed: pytest.MonkeyPatch) -> None:
     for loop_s, factor in ((0.0001, 1.0), (deadlines._FAST_LOOP_S * 3, 3.0), (60.0, 10.0)):
-        monkeypatch.setattr(deadlines, "_loop", lambda loop_s=loop_s: loop_s)
+        speed.setattr(deadlines, "_loop", lambda loop_s=loop_s: loop_s)
         slowness.cache_clear()
         assert slowness() == pytest.approx(factor)
         assert scaled(2.0) == pytest.approx(2.0 * factor)
-    slowness.cache_clear()
 
 
 def test_waiting_ends_with_the_first_true_result() -> None:
@@ -137,15 +144,13 @@ def test_nothing_escapes_the_limit() -> None:
     assert signal.getitimer(signal.ITIMER_REAL) == (0.0, 0.0)
 
 
-def test_a_machine_that_becomes_slower_gets_more_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_machine_that_becomes_slower_gets_more_time(speed: pytest.MonkeyPatch) -> None:
     loops = iter([0.012, 0.012, 0.012, *[0.03] * 6])
-    monkeypatch.setattr(deadlines, "_loop", lambda: next(loops))
-    monkeypatch.setattr(deadlines, "_crowd", lambda: 1.0)
-    slowness.cache_clear()
+    speed.setattr(deadlines, "_loop", lambda: next(loops))
+    speed.setattr(deadlines, "_crowd", lambda: 1.0)
     started = time.monotonic()
     with pytest.raises(TimeUp) as caught, time_limit(0.1, TimeUp):
         threading.Event().wait(60)
-    slowness.cache_clear()
     assert caught.value.after_s == pytest.approx(0.5)
     assert 0.5 <= time.monotonic() - started < 30
 

@@ -60,7 +60,7 @@ def text(report: Report) -> str:
 def alike(one: str, other: str) -> bool:
     """Whether two texts say the same, but for numbers, the order of JSON's fields, and how often a line is
     repeated."""
-    return _once(_numberless(one)) == _once(_numberless(other))
+    return _once(_gist(one)) == _once(_gist(other))
 
 
 def settled(before: str, now: str) -> str:
@@ -68,13 +68,14 @@ def settled(before: str, now: str) -> str:
     what has changed."""
     old, new = before.split("\n"), now.split("\n")
     for block in SequenceMatcher(
-        None, [_numberless(line) for line in old], [_numberless(line) for line in new], autojunk=False
+        None, [_gist(line) for line in old], [_gist(line) for line in new], autojunk=False
     ).get_matching_blocks():
         new[block.b : block.b + block.size] = old[block.a : block.a + block.size]
     return "\n".join(new)
 
 
-def _numberless(text: str) -> str:
+def _gist(text: str) -> str:
+    """A text without what may differ and is no news: its numbers, and the order of JSON's fields."""
     return "\n".join(_orderless(line) for line in _NUMBER.sub("0", text).split("\n"))
 
 
